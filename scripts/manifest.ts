@@ -1,0 +1,38 @@
+/** Writes oclif.manifest.json from dist, or with `--check` fails when the checked-in one is stale. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+
+const root = new URL('..', import.meta.url).pathname;
+const path = `${root}oclif.manifest.json`;
+const read = (): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+};
+
+const before = read();
+const saved = `${path}.saved`;
+// oclif prefers a manifest that is there over the commands themselves.
+if (before !== undefined) renameSync(path, saved);
+try {
+  execFileSync(process.execPath, [`${root}node_modules/oclif/bin/run.js`, 'manifest', root], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    cwd: root,
+  });
+} catch (error) {
+  if (before !== undefined) renameSync(saved, path);
+  throw error;
+}
+const after = read();
+writeFileSync(path, `${JSON.stringify(after, null, 2)}\n`);
+if (before !== undefined) {
+  if (process.argv.includes('--check')) renameSync(saved, path);
+  else (await import('node:fs')).rmSync(saved);
+}
+if (process.argv.includes('--check') && !isDeepStrictEqual(before, after)) {
+  process.stderr.write('oclif.manifest.json is stale: run `npm run manifest` and commit it.\n');
+  process.exitCode = 1;
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod/mini';
+
+/** `GET /tenant/mount/info` (SPEC-8): what a tenant has, without any secret. */
+export const MountInfo = z.object({
+  tenant_id: z.uuid(),
+  bucket_name: z.string(),
+  has_credentials: z.boolean(),
+  credentials_created_at: z.nullable(z.string()),
+});
+export type MountInfo = z.infer<typeof MountInfo>;
+
+export const Permission = z.enum(['rw', 'ro']);
+export type Permission = z.infer<typeof Permission>;
+
+/** Optional body of `POST /tenant/mount/credentials`. `expires_in` in seconds. */
+export const CreateMountCredential = z.strictObject({
+  description: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
+  permission: z.optional(Permission),
+  prefix: z.optional(
+    z
+      .string()
+      .check(z.maxLength(512), z.regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[^\u0000-\u001f*?]+\/$/)),
+  ),
+  expires_in: z.optional(z.int().check(z.minimum(60), z.maximum(365 * 86_400))),
+});
+export type CreateMountCredential = z.infer<typeof CreateMountCredential>;
+
+/** The 201 answer: SPEC-8's six fields and ours. The secret is in no other answer. */
+export const MountCredentialWithSecret = z.object({
+  tenant_id: z.uuid(),
+  bucket_name: z.string(),
+  access_key: z.string(),
+  secret_key: z.string(),
+  endpoint_url: z.url(),
+  region: z.string(),
+  id: z.uuid(),
+  permission: Permission,
+  created_at: z.string(),
+  expires_at: z.nullable(z.string()),
+});
+export type MountCredentialWithSecret = z.infer<typeof MountCredentialWithSecret>;
+
+export const MountCredential = z.object({
+  id: z.uuid(),
+  access_key: z.string(),
+  description: z.string(),
+  permission: Permission,
+  prefix: z.nullable(z.string()),
+  created_at: z.string(),
+  confirmed_at: z.nullable(z.string()),
+  last_used_at: z.nullable(z.string()),
+  expires_at: z.nullable(z.string()),
+});
+export type MountCredential = z.infer<typeof MountCredential>;
+
+/** `GET /tenant/mount/credentials`: the active ones of the tenant, newest first. */
+export const MountCredentialList = z.object({ credentials: z.array(MountCredential) });
+export type MountCredentialList = z.infer<typeof MountCredentialList>;

@@ -1,0 +1,22 @@
+import * as z from 'zod/mini';
+
+/** RFC 9457 problem details, with a stable `code` for programs. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  detail: z.optional(z.string()),
+  code: z.string(),
+  /** Which field of the request is meant (422). */
+  field: z.optional(z.string()),
+});
+export type Problem = z.infer<typeof Problem>;
+
+export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
+
+/** RFC 6749 §5.2: the error body of the OAuth endpoints. */
+export const OAuthError = z.object({
+  error: z.string(),
+  error_description: z.optional(z.string()),
+});
+export type OAuthError = z.infer<typeof OAuthError>;

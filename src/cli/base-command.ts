@@ -1,0 +1,219 @@
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { Command, Flags, type Interfaces } from '@oclif/core';
+import { currentHost, type Host } from '../platform/host.ts';
+import { AbortError, type ErrorReport } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { openLog, type Log } from '../output/log.ts';
+import { Output, type OutputFormat } from '../output/output.ts';
+import { Interrupted, reportOf } from './report.ts';
+
+export const GLOBAL = 'GLOBAL';
+
+type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof BaseCommand)['baseFlags'] & T['flags']
+>;
+type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>;
+
+/**
+ * What all commands share: the flags of docs/formatting.md, the output, the exit code, the log and
+ * the signals. A command parses nothing itself: `this.flags` and `this.args` are typed.
+ */
+export abstract class BaseCommand<T extends typeof Command> extends Command {
+  static override baseFlags = {
+    json: Flags.boolean({
+      helpGroup: GLOBAL,
+      description: 'Print JSON: one document, or a line for each event of a long run.',
+      env: 'CLOUD_JSON',
+      exclusive: ['output'],
+    }),
+    output: Flags.option({
+      helpGroup: GLOBAL,
+      description: 'Form of the result.',
+      options: ['table', 'tsv', 'json'] as const,
+      env: 'CLOUD_OUTPUT',
+    })(),
+    quiet: Flags.boolean({
+      char: 'q',
+      helpGroup: GLOBAL,
+      description: 'Print the result only, no progress.',
+      env: 'CLOUD_QUIET',
+    }),
+    verbose: Flags.boolean({
+      char: 'v',
+      helpGroup: GLOBAL,
+      description: 'Print reasons and details.',
+      env: 'CLOUD_VERBOSE',
+    }),
+    'no-color': Flags.boolean({
+      helpGroup: GLOBAL,
+      description: 'Print without colours (NO_COLOR does the same).',
+      env: 'CLOUD_NO_COLOR',
+    }),
+    'no-input': Flags.boolean({
+      helpGroup: GLOBAL,
+      description: 'Never ask; end with an error instead.',
+      env: 'CLOUD_NO_INPUT',
+    }),
+    yes: Flags.boolean({
+      char: 'y',
+      helpGroup: GLOBAL,
+      description: 'Answer yes to every question.',
+      env: 'CLOUD_YES',
+    }),
+    context: Flags.string({
+      helpGroup: GLOBAL,
+      description: 'Account and tenant to use.',
+      helpValue: 'NAME',
+      env: 'CLOUD_CONTEXT',
+    }),
+    server: Flags.string({
+      helpGroup: GLOBAL,
+      description: 'Address of the server.',
+      helpValue: 'URL',
+      env: 'CLOUD_SERVER',
+    }),
+  };
+
+  protected flags!: FlagsOf<T>;
+  protected args!: ArgsOf<T>;
+  protected out!: Output;
+  protected journal!: Log;
+  protected readonly host: Host = currentHost();
+  readonly #interruption = new AbortController();
+
+  /** Aborted by SIGINT or SIGTERM; a second signal ends the process at once. */
+  protected get signal(): AbortSignal {
+    return this.#interruption.signal;
+  }
+
+  /** Where this run is logged, under the state folder. */
+  protected get logPath(): string {
+    return join(this.host.places.state, 'logs', 'cloud.log');
+  }
+
+  override async init(): Promise<void> {
+    await super.init();
+    this.journal = openLog(this.logPath);
+    this.out = outputFromArgv(this.argv);
+    const { flags, args } = await this.parse({
+      flags: this.ctor.flags,
+      baseFlags: (super.ctor as typeof BaseCommand).baseFlags,
+      args: this.ctor.args,
+      strict: this.ctor.strict,
+    });
+    this.flags = flags as FlagsOf<T>;
+    this.args = args as ArgsOf<T>;
+    this.out = makeOutput({
+      format: flags.json ? 'json' : (flags.output ?? 'table'),
+      quiet: flags.quiet,
+      verbose: flags.verbose,
+      noColor: flags['no-color'],
+      noInput: flags['no-input'],
+    });
+    this.#listenForSignals();
+  }
+
+  #listenForSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        const reason = new Interrupted(signal);
+        if (this.signal.aborted) process.exit(reason.exitCode);
+        this.#interruption.abort(reason);
+      });
+    }
+  }
+
+  /**
+   * For a destructive step: true when `--yes` was given or a person agrees.
+   *
+   * @throws AbortError with exit code 2 when nobody can be asked
+   */
+  protected async confirm(question: string): Promise<boolean> {
+    if (this.flags.yes) return true;
+    if (!this.out.options.interactive) {
+      throw new AbortError('confirmation-needed', question, {
+        exitCode: ExitCode.usage,
+        suggestions: ['Run it again with --yes to confirm.'],
+      });
+    }
+    const { askYesNo } = await import('../output/prompt.ts');
+    return askYesNo(question, this.signal);
+  }
+
+  protected override catch(error: Error): Promise<void> {
+    // An abort surfaces as whatever the aborted call throws; the reason is what happened.
+    const cause = this.signal.aborted ? (this.signal.reason as Error) : error;
+    const report = reportOf(cause, this.logPath);
+    if (report.exitCode !== ExitCode.ok && report.exitCode < 128) {
+      this.journal.write('error', report.message, {
+        code: report.code,
+        command: this.id,
+        stack: error.stack,
+      });
+    }
+    printError(report, this.out, this.out.options.verbose ? error.stack : undefined);
+    process.exitCode = report.exitCode;
+    return Promise.resolve();
+  }
+
+  protected override async finally(_error: Error | undefined): Promise<void> {
+    // The default collects performance marks; signals no longer matter once the result is out.
+    process.removeAllListeners('SIGINT');
+    process.removeAllListeners('SIGTERM');
+    return Promise.resolve();
+  }
+}
+
+/** The error on stderr: one JSON line for programs; what happened and what to do for people. */
+export function printError(report: ErrorReport, out: Output, stack?: string): void {
+  const { stderr } = out.options;
+  if (out.json) {
+    stderr.write(`${JSON.stringify({ error: report })}\n`);
+    return;
+  }
+  stderr.write(`${out.style('red', 'Error:')} ${stripVTControlCharacters(report.message)}\n`);
+  for (const suggestion of report.suggestions) stderr.write(`  ${suggestion}\n`);
+  if (stack !== undefined) out.detail(stack);
+}
+
+/** What can be said before the flags are parsed, so that even a parse error has its form. */
+export function outputFromArgv(argv: readonly string[]): Output {
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const json =
+    own.includes('--json') ||
+    own.includes('--output=json') ||
+    (own[own.indexOf('--output') + 1] === 'json' && own.includes('--output'));
+  return makeOutput({
+    format: json ? 'json' : 'table',
+    quiet: false,
+    verbose: own.includes('--verbose') || own.includes('-v'),
+    noColor: own.includes('--no-color'),
+    noInput: true,
+  });
+}
+
+function makeOutput(options: {
+  format: OutputFormat;
+  quiet: boolean;
+  verbose: boolean;
+  noColor: boolean;
+  noInput: boolean;
+}): Output {
+  const { env, stdin, stdout, stderr } = process;
+  const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' || options.noColor;
+  return new Output({
+    format: options.format,
+    quiet: options.quiet,
+    verbose: options.verbose,
+    color: stdout.isTTY && stderr.isTTY && !plain,
+    interactive:
+      stdin.isTTY &&
+      stdout.isTTY &&
+      !options.noInput &&
+      options.format !== 'json' &&
+      (env['CI'] ?? '') === '',
+    stdout,
+    stderr,
+  });
+}

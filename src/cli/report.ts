@@ -1,0 +1,89 @@
+import { isErrno } from '../platform/atomic-file.ts';
+import { LockHeldError } from '../platform/lock.ts';
+import { AbortError, BugError, type ErrorReport } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { redact } from '../output/redact.ts';
+
+/** A signal ended the command. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly exitCode: 130 | 143;
+  constructor(signal: NodeJS.Signals) {
+    super('Interrupted.');
+    this.exitCode = signal === 'SIGTERM' ? ExitCode.terminated : ExitCode.interrupted;
+  }
+}
+
+/** The one place that maps an error to a report and an exit code. */
+export function reportOf(error: unknown, logPath?: string): ErrorReport {
+  if (error instanceof AbortError) {
+    const { code, message, exitCode, suggestions, details } = error;
+    return { code, message: redact(message), exitCode, suggestions, details };
+  }
+  if (error instanceof Interrupted) return report('interrupted', error.message, error.exitCode);
+  if (error instanceof LockHeldError) return lockReport(error);
+  const usage = usageReport(error);
+  if (usage !== undefined) return usage;
+  const machine = machineReport(error);
+  if (machine !== undefined) return machine;
+  const message = error instanceof Error ? error.message : String(error);
+  return report(
+    error instanceof BugError ? 'bug' : 'unexpected',
+    `Something went wrong that should not: ${redact(message)}`,
+    ExitCode.failed,
+    logPath === undefined
+      ? []
+      : [`Details are in ${logPath}; please report it with the last lines of that file.`],
+  );
+}
+
+function report(
+  code: string,
+  message: string,
+  exitCode: number,
+  suggestions: string[] = [],
+  details: Record<string, unknown> = {},
+): ErrorReport {
+  return { code, message, exitCode, suggestions, details };
+}
+
+function lockReport(error: LockHeldError): ErrorReport {
+  const { owner } = error;
+  return report(
+    'locked',
+    owner === undefined
+      ? 'Another cloud process is at work here.'
+      : `Another process is at work here: ${owner.command} (process ${owner.pid}, since ${owner.since}).`,
+    ExitCode.locked,
+    ['Wait for it to finish and run this again.'],
+    owner === undefined ? {} : { owner },
+  );
+}
+
+/** oclif's parser errors; their own JSON form would dump the arguments. */
+function usageReport(error: unknown): ErrorReport | undefined {
+  if (!(error instanceof Error) || !('oclif' in error)) return undefined;
+  const exit = (error.oclif as { exit?: number } | undefined)?.exit;
+  if (/^command .* not found/.test(error.message)) {
+    return report('unknown-command', error.message, ExitCode.unknownCommand, ['cloud --help']);
+  }
+  const message = redact(error.message.replace(/\n?See more help with --help$/, ''));
+  if (exit === 0) return report('ok', message, ExitCode.ok);
+  return report('usage', message, ExitCode.usage, ['See more help with --help']);
+}
+
+function machineReport(error: unknown): ErrorReport | undefined {
+  if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS')) return undefined;
+  const path = error.path ?? 'a file';
+  switch (error.code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return report('disk-full', `No space left to write ${path}.`, ExitCode.failed, [
+        'Free some space and run this again; nothing was left half-written.',
+      ]);
+    case 'EROFS':
+      return report('read-only', `${path} is on a read-only file system.`, ExitCode.failed);
+    default:
+      return report('not-permitted', `No permission for ${path}.`, ExitCode.failed);
+  }
+}

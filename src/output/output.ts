@@ -1,0 +1,101 @@
+import { styleText } from 'node:util';
+import { redact } from './redact.ts';
+import { formatTable, formatTsv, type Column, type Row } from './table.ts';
+
+export type OutputFormat = 'table' | 'tsv' | 'json';
+
+export interface OutputOptions {
+  format: OutputFormat;
+  quiet: boolean;
+  verbose: boolean;
+  /** Colours and in-place updates allowed on that stream. */
+  color: boolean;
+  /** Questions may be asked: stdin and stdout are terminals and nobody said otherwise. */
+  interactive: boolean;
+  stdout: {
+    write(text: string): unknown;
+    columns?: number | undefined;
+    isTTY?: boolean | undefined;
+  };
+  stderr: { write(text: string): unknown; isTTY?: boolean | undefined };
+}
+
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+
+/**
+ * Everything a command says goes through here. Results go to stdout; progress, notes and warnings
+ * to stderr, so that a pipe gets only the result. Under `--json` people's lines are not written.
+ */
+export class Output {
+  readonly options: OutputOptions;
+  constructor(options: OutputOptions) {
+    this.options = options;
+  }
+
+  get json(): boolean {
+    return this.options.format === 'json';
+  }
+
+  /** Width of the terminal in characters; 80 in a pipe. */
+  get width(): number {
+    return this.options.stdout.columns ?? 80;
+  }
+
+  style(style: Style, text: string): string {
+    return this.options.color ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  /** A line for people on stdout, part of what was asked for. */
+  line(text = ''): void {
+    if (!this.json) this.options.stdout.write(`${redact(text)}\n`);
+  }
+
+  /** Progress for people on stderr; `--quiet` hides it. */
+  note(text: string): void {
+    if (!this.json && !this.options.quiet) this.options.stderr.write(`${redact(text)}\n`);
+  }
+
+  /** A reason or detail on stderr, only with `--verbose`. */
+  detail(text: string): void {
+    if (!this.json && this.options.verbose) {
+      this.options.stderr.write(`${this.style('dim', redact(text))}\n`);
+    }
+  }
+
+  /** Something a person should know although the command goes on. */
+  warn(text: string): void {
+    if (this.json) this.options.stderr.write(`${JSON.stringify({ warning: redact(text) })}\n`);
+    else this.options.stderr.write(`${this.style('yellow', 'Warning:')} ${redact(text)}\n`);
+  }
+
+  /** One line of NDJSON of a long-running command; nothing for people. */
+  event(event: { type: string } & Record<string, unknown>): void {
+    if (this.json) this.options.stdout.write(`${redact(JSON.stringify(event))}\n`);
+  }
+
+  /** The result, once: the document for programs, or what `present` says for people. */
+  result<T>(data: T, present: (data: T, output: Output) => string): void {
+    if (this.json) this.options.stdout.write(`${redact(JSON.stringify(data, null, 2))}\n`);
+    else {
+      const text = present(data, this);
+      if (text !== '') this.options.stdout.write(`${redact(text)}\n`);
+    }
+  }
+
+  /**
+   * A secret that its owner asked to see, once: the only way past the redactor. For people the
+   * bare value on a line of its own, for programs `data` as it is.
+   */
+  secret(data: unknown, value: string): void {
+    this.options.stdout.write(this.json ? `${JSON.stringify(data, null, 2)}\n` : `${value}\n`);
+  }
+
+  /** Rows as a table, as TSV, or as a JSON array with the same fields. */
+  rows(rows: readonly Row[], columns: readonly Column[], empty: string): void {
+    if (this.json) this.options.stdout.write(`${redact(JSON.stringify(rows, null, 2))}\n`);
+    else if (this.options.format === 'tsv') {
+      this.options.stdout.write(`${redact(formatTsv(rows, columns))}\n`);
+    } else if (rows.length === 0) this.note(empty);
+    else this.options.stdout.write(`${redact(formatTable(rows, columns, this.width))}\n`);
+  }
+}

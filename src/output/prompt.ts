@@ -1,0 +1,38 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+
+/** Asks on the terminal; the default is no. */
+export async function askYesNo(question: string, signal: AbortSignal): Promise<boolean> {
+  const answer = await ask(`${question} [y/N] `, signal, process.stderr);
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+export async function askText(question: string, signal: AbortSignal): Promise<string> {
+  return (await ask(`${question} `, signal, process.stderr)).trim();
+}
+
+/** Asks without showing what is typed. */
+export async function askSecret(question: string, signal: AbortSignal): Promise<string> {
+  process.stderr.write(`${question} `);
+  const nowhere = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+  const answer = await ask('', signal, nowhere);
+  process.stderr.write('\n');
+  return answer.trim();
+}
+
+async function ask(
+  question: string,
+  signal: AbortSignal,
+  output: NodeJS.WritableStream,
+): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  try {
+    return await lines.question(question, { signal });
+  } finally {
+    lines.close();
+  }
+}

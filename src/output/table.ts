@@ -1,0 +1,83 @@
+import { stripVTControlCharacters } from 'node:util';
+
+export type Cell = string | number | boolean | null | undefined;
+export type Row = Record<string, Cell>;
+
+export interface Column {
+  key: string;
+  title: string;
+  align?: 'left' | 'right';
+}
+
+/** Width of a text on a terminal, near enough: code points, wide East Asian ones and emoji as two. */
+export function textWidth(text: string): number {
+  let width = 0;
+  for (const char of stripVTControlCharacters(text)) {
+    const code = char.codePointAt(0) ?? 0;
+    if (/\p{Mn}|\p{Me}|\u200d|\ufe0f/u.test(char)) continue;
+    width +=
+      (code >= 0x1100 && code <= 0x115f) ||
+      (code >= 0x2e80 && code <= 0xa4cf) ||
+      (code >= 0xac00 && code <= 0xd7a3) ||
+      (code >= 0xf900 && code <= 0xfaff) ||
+      (code >= 0xff00 && code <= 0xff60) ||
+      code >= 0x1f300
+        ? 2
+        : 1;
+  }
+  return width;
+}
+
+/** A table for people: titles, columns aligned, cut at `width` so that no row wraps. */
+export function formatTable(rows: readonly Row[], columns: readonly Column[], width = 80): string {
+  const cells = rows.map((row) => columns.map((column) => cellText(row[column.key])));
+  const widths = columns.map((column, index) =>
+    Math.max(textWidth(column.title), ...cells.map((line) => textWidth(line[index] ?? ''))),
+  );
+  shrinkToFit(widths, width);
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, index) => pad(text, widths[index] ?? 0, columns[index]?.align ?? 'left'))
+      .join('  ')
+      .trimEnd();
+  return [line(columns.map((column) => column.title)), ...cells.map(line)].join('\n');
+}
+
+/** Tab-separated with a header, for pipes; tabs and line ends inside a cell become spaces. */
+export function formatTsv(rows: readonly Row[], columns: readonly Column[]): string {
+  const clean = (text: string): string => text.replace(/[\t\r\n]+/g, ' ');
+  return [
+    columns.map((column) => column.key).join('\t'),
+    ...rows.map((row) => columns.map((column) => clean(cellText(row[column.key]))).join('\t')),
+  ].join('\n');
+}
+
+/** `label  value` lines, labels aligned; rows without a value are left out. */
+export function formatFields(fields: readonly (readonly [string, Cell])[]): string {
+  const shown = fields.filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const width = Math.max(0, ...shown.map(([label]) => textWidth(label)));
+  return shown
+    .map(([label, value]) => `${pad(label, width, 'left')}  ${cellText(value)}`)
+    .join('\n');
+}
+
+function cellText(value: Cell): string {
+  return value === undefined || value === null ? '' : String(value);
+}
+
+function pad(text: string, width: number, align: 'left' | 'right'): string {
+  const cut = textWidth(text) > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+  const space = ' '.repeat(Math.max(0, width - textWidth(cut)));
+  return align === 'right' ? space + cut : cut + space;
+}
+
+/** Takes from the widest column first, down to eight characters each. */
+function shrinkToFit(widths: number[], width: number): void {
+  const gaps = 2 * (widths.length - 1);
+  for (;;) {
+    const total = widths.reduce((sum, each) => sum + each, gaps);
+    const widest = Math.max(...widths);
+    if (total <= width || widest <= 8) return;
+    widths[widths.indexOf(widest)] = Math.max(8, widest - (total - width));
+  }
+}

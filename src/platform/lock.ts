@@ -1,0 +1,123 @@
+import { DatabaseSync } from 'node:sqlite';
+import { readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ensurePrivateFolder, writeFileAtomic } from './atomic-file.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { currentProcess, type ProcessIdentity } from './processes.ts';
+
+export interface LockOwner extends ProcessIdentity {
+  /** What the owner is doing, in words for people: `cloud bisync --watch`. */
+  command: string;
+  /** When it took the lock, RFC 3339. */
+  since: string;
+}
+
+export interface Lock {
+  release(): void;
+}
+
+/** Somebody else holds the lock; `owner` is undefined if they have not yet written who they are. */
+export class LockHeldError extends Error {
+  override readonly name = 'LockHeldError';
+  readonly path: string;
+  readonly owner: LockOwner | undefined;
+  constructor(path: string, owner: LockOwner | undefined) {
+    super(
+      owner === undefined
+        ? `locked: ${path}`
+        : `locked by process ${owner.pid} (${owner.command}, since ${owner.since})`,
+    );
+    this.path = path;
+    this.owner = owner;
+  }
+}
+
+export interface LockOptions {
+  command: string;
+  /** How long to wait for the owner, in milliseconds. Default 0: fail at once. */
+  waitMs?: number;
+  signal?: AbortSignal;
+  clock?: Clock;
+}
+
+/**
+ * A lock across processes that the operating system ends with its owner: an exclusive transaction
+ * on a small SQLite file. Nothing is left to clean up after kill -9, and no two processes can
+ * both take over a dead owner's lock (docs/adr/0003-locks.md). Who holds it is written beside it,
+ * for people to read.
+ *
+ * @throws LockHeldError when `waitMs` is over
+ */
+export async function acquireLock(path: string, options: LockOptions): Promise<Lock> {
+  const clock = options.clock ?? systemClock;
+  await ensurePrivateFolder(dirname(path));
+  const deadline = clock.now() + (options.waitMs ?? 0);
+  for (;;) {
+    const database = tryExclusive(path);
+    if (database !== undefined) return owned(path, database, options.command, clock);
+    if (clock.now() >= deadline) throw new LockHeldError(path, readLockOwner(path));
+    await clock.sleep(50, options.signal);
+  }
+}
+
+/** Who wrote their name beside the lock last; they may have died since. */
+export function readLockOwner(path: string): LockOwner | undefined {
+  try {
+    return JSON.parse(readFileSync(ownerPath(path), 'utf8')) as LockOwner;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether some process holds the lock now. */
+export function isLocked(path: string): boolean {
+  const database = tryExclusive(path);
+  if (database === undefined) return true;
+  database.close();
+  return false;
+}
+
+function tryExclusive(path: string): DatabaseSync | undefined {
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // In memory: a lock has no content, so there is no journal file to recover after a crash.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return database;
+  } catch (error) {
+    database.close();
+    if (error instanceof Error && /database is locked/.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+async function owned(
+  path: string,
+  database: DatabaseSync,
+  command: string,
+  clock: Clock,
+): Promise<Lock> {
+  const owner: LockOwner = {
+    ...currentProcess(),
+    command,
+    since: new Date(clock.now()).toISOString(),
+  };
+  try {
+    await writeFileAtomic(ownerPath(path), JSON.stringify(owner));
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  let held = true;
+  return {
+    release: () => {
+      if (!held) return;
+      held = false;
+      rmSync(ownerPath(path), { force: true });
+      database.close();
+    },
+  };
+}
+
+function ownerPath(path: string): string {
+  return `${path}.owner.json`;
+}
