@@ -114,7 +114,7 @@ async function send<T>(http: Got, options: ApiClientOptions, request: Call<T>): 
       `${options.server} answered, but not as this server does.`,
       {
         exitCode: ExitCode.unreachable,
-        suggestions: ['Check the address: cloud config get server'],
+        suggestions: ['Check the address (--server).'],
       },
     );
   }

@@ -1,0 +1,56 @@
+import { hostname } from 'node:os';
+import type { MountCredentialWithSecret } from '../api/contract/mount.ts';
+import { AbortError } from '../output/errors.ts';
+import type { Host } from '../platform/host.ts';
+import type { BucketAccess } from './bucket-access.ts';
+import { STORED, storedBucketKey, toBucketAccess, type Session } from './open.ts';
+
+/** A key that ends sooner than this is replaced. */
+const RENEW_BEFORE_MS = 24 * 3_600_000;
+
+export interface BucketKeyResult {
+  access: BucketAccess;
+  /** `replaced`: there was one, which the server no longer accepts or which ends soon. */
+  how: 'reused' | 'issued' | 'replaced';
+}
+
+/**
+ * This machine's bucket key: the stored one while the server still knows it, else a new one,
+ * labelled with the machine's name. A replaced key is revoked, so that set-ups do not pile up keys.
+ */
+export async function ensureBucketKey(session: Session, host: Host): Promise<BucketKeyResult> {
+  const { api, context, secrets } = session;
+  const stored = await storedBucketKey(secrets, context.name);
+  if (stored?.tenant_id === context.tenant.id && (await stillGood(session, stored, host))) {
+    await api.confirmMountCredential(stored.id);
+    return { access: toBucketAccess(context, stored), how: 'reused' };
+  }
+  const issued = await api.createMountCredential({ description: `cloud on ${hostname()}` });
+  await secrets.setPassword(STORED.bucketKey, context.name, JSON.stringify(issued));
+  await api.confirmMountCredential(issued.id);
+  if (stored !== undefined) await revokeIfThere(session, stored.id);
+  return {
+    access: toBucketAccess(context, issued),
+    how: stored === undefined ? 'issued' : 'replaced',
+  };
+}
+
+async function stillGood(
+  session: Session,
+  stored: MountCredentialWithSecret,
+  host: Host,
+): Promise<boolean> {
+  const { credentials } = await session.api.listMountCredentials();
+  const known = credentials.find(({ id }) => id === stored.id);
+  if (known === undefined) return false;
+  const ends = known.expires_at === null ? Infinity : Date.parse(known.expires_at);
+  return ends - host.clock.now() > RENEW_BEFORE_MS;
+}
+
+async function revokeIfThere(session: Session, credentialId: string): Promise<void> {
+  try {
+    await session.api.revokeMountCredential(credentialId);
+  } catch (error) {
+    if (!(error instanceof AbortError) || error.details['status'] !== 404) throw error;
+  }
+}

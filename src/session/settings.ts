@@ -1,0 +1,81 @@
+import type { Host } from '../platform/host.ts';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { readConfiguration, type Configuration, type Context } from './configuration.ts';
+
+/** What the flags `--context` and `--server` (or their environment variables) said. */
+export interface SessionFlags {
+  context?: string | undefined;
+  server?: string | undefined;
+}
+
+/** Where `cloud server start` listens unless told otherwise. */
+export const DEFAULT_SERVER = 'http://127.0.0.1:8787';
+
+export interface NamedContext extends Context {
+  name: string;
+}
+
+/**
+ * The server to talk to: flag or environment, the context's, or the local default.
+ *
+ * @throws AbortError `bad-server-url` (2)
+ */
+export async function resolveServer(
+  host: Host,
+  flags: SessionFlags,
+): Promise<{ url: string; origin: 'flag' | 'context' | 'default' }> {
+  if (flags.server !== undefined) return { url: normalizeServer(flags.server), origin: 'flag' };
+  const context = selectContext(await readConfiguration(host), flags.context);
+  return context === undefined
+    ? { url: DEFAULT_SERVER, origin: 'default' }
+    : { url: context.server, origin: 'context' };
+}
+
+/**
+ * The context to use: the named one, else the current one; undefined when there is none yet.
+ *
+ * @throws AbortError `unknown-context` (2) when the named one does not exist
+ */
+export function selectContext(
+  configuration: Configuration,
+  name: string | undefined,
+): NamedContext | undefined {
+  const wanted = name ?? configuration.currentContext;
+  if (wanted === undefined) return undefined;
+  const context = configuration.contexts[wanted];
+  if (context !== undefined) return { name: wanted, ...context };
+  if (name === undefined) return undefined;
+  const known = Object.keys(configuration.contexts);
+  throw new AbortError('unknown-context', `There is no context ${name}.`, {
+    exitCode: ExitCode.usage,
+    suggestions: [known.length === 0 ? 'cloud setup' : `Contexts here: ${known.join(', ')}`],
+  });
+}
+
+/** A base URL without a trailing slash. */
+export function normalizeServer(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw badServer(text);
+  }
+  if (!['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '') {
+    throw badServer(text);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new AbortError('bad-server-url', 'A server URL holds no user name or password.', {
+      exitCode: ExitCode.usage,
+      suggestions: ['Sign in with: cloud login'],
+    });
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+function badServer(text: string): AbortError {
+  return new AbortError('bad-server-url', `${text} is not the address of a server.`, {
+    exitCode: ExitCode.usage,
+    suggestions: ['Give it as https://cloud.example or http://127.0.0.1:8787'],
+  });
+}
