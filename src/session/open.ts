@@ -172,10 +172,17 @@ async function cachedToken(
   return cached.expiresAt - RENEW_BEFORE_MS > host.clock.now() ? cached.token : undefined;
 }
 
-async function exchange(
+/**
+ * Exchanges an API key for an access token; `lifeMs` in milliseconds.
+ *
+ * @throws AbortError `token-malformed` (4) without a request when it was mistyped
+ */
+export async function exchangeApiKey(
   server: string,
   apiKey: string,
 ): Promise<{ token: string; lifeMs: number }> {
+  const parsed = parseToken(apiKey);
+  if (parsed?.kind !== 'key') throw malformed(parsed?.kind);
   registerSecret(apiKey);
   const answer = await createApiClient({ server }).exchangeApiKey(apiKey);
   registerSecret(answer.access_token);
