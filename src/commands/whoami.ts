@@ -1,0 +1,17 @@
+import { BaseCommand } from '../cli/base-command.ts';
+
+export default class Whoami extends BaseCommand<typeof Whoami> {
+  static override summary = 'Show who you are signed in as, asking the server.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
+
+  override async run(): Promise<void> {
+    const { openSession } = await import('../session/open.ts');
+    const { whoAmI } = await import('../session/who-am-i.ts');
+    const { presentWhoAmI } = await import('../session/present-session.ts');
+    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    this.out.result(await whoAmI(session, this.host), presentWhoAmI);
+  }
+}

@@ -1,0 +1,51 @@
+import { count } from './format.ts';
+import type { Output } from './output.ts';
+import { redact } from './redact.ts';
+
+/** One step of a longer work. */
+export interface Task {
+  id: string;
+  /** What is being done: `Find rclone`. */
+  title: string;
+  /** Does it; `report` shows a detail while it runs. Resolves to what came of it. */
+  run(report: (detail: string) => void): Promise<string>;
+}
+
+/**
+ * Runs the steps in order and shows them: in place on a terminal, as a line each on stderr in a
+ * pipe, as events under `--json`. The first error ends it and is thrown.
+ */
+export async function runTasks(tasks: readonly Task[], out: Output): Promise<void> {
+  if (out.options.color && out.options.interactive && !out.options.quiet) {
+    await runInPlace(tasks);
+    return;
+  }
+  for (const task of tasks) {
+    out.event({ type: 'step', step: task.id, state: 'started' });
+    out.detail(`${task.title} …`);
+    const outcome = await task.run((detail) => out.detail(`  ${detail}`));
+    out.event({ type: 'step', step: task.id, state: 'done', outcome });
+    out.note(`✓ ${task.title}: ${outcome}`);
+  }
+}
+
+async function runInPlace(tasks: readonly Task[]): Promise<void> {
+  const { Listr } = await import('listr2');
+  await new Listr(
+    tasks.map((task) => ({
+      title: task.title,
+      task: async (_context: unknown, view: { title?: string | undefined; output?: unknown }) => {
+        const outcome = await task.run((detail) => {
+          view.output = redact(detail);
+        });
+        view.title = redact(`${task.title}: ${outcome}`);
+      },
+    })),
+    { exitOnError: true, rendererOptions: { showErrorMessage: false, collapseErrors: false } },
+  ).run();
+}
+
+/** `Uploading 12 of 300 files`: for the detail line of a step. */
+export function progressText(verb: string, done: number, total: number): string {
+  return `${verb} ${done.toLocaleString('en-US')} of ${count(total, 'file')}`;
+}
