@@ -1,0 +1,84 @@
+import { stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Host } from '../platform/host.ts';
+import { binaryName, readPrivateCopy } from './private-copy.ts';
+import { probeRclone } from './probe.ts';
+import type { Rclone, RcloneOrigin } from './rclone.ts';
+
+/** A binary that was looked at and not taken. */
+export interface Refusal {
+  path: string;
+  origin: RcloneOrigin;
+  reason: string;
+}
+
+/**
+ * The rclone to use: `path` (from a flag), else `CLOUD_RCLONE`, else our private copy, else the
+ * first suitable one on PATH. One that a person named must itself be suitable; nothing else is
+ * taken in its place. Nothing is installed, changed or asked of the network.
+ *
+ * @throws AbortError `rclone-missing` or `rclone-unfit`, exit code 12, with each refusal's reason
+ */
+export async function findRclone(options: { path?: string }, host: Host): Promise<Rclone> {
+  const refusals: Refusal[] = [];
+  for (const candidate of await candidates(options, host)) {
+    const probe = await probeRclone(candidate.path, host);
+    if (probe.fit) {
+      const { version, capabilities } = probe;
+      return { ...candidate, version, capabilities };
+    }
+    refusals.push({ ...candidate, reason: probe.reason });
+  }
+  throw notFound(refusals);
+}
+
+type Candidate = Pick<Rclone, 'path' | 'origin'>;
+
+async function candidates(options: { path?: string }, host: Host): Promise<Candidate[]> {
+  if (options.path !== undefined) return [{ path: resolve(options.path), origin: 'flag' }];
+  const named = host.env['CLOUD_RCLONE'] ?? '';
+  if (named !== '') return [{ path: resolve(named), origin: 'environment' }];
+  const copy = await readPrivateCopy(host);
+  return [
+    ...(copy === undefined ? [] : [{ path: copy.path, origin: 'private' as const }]),
+    ...(await onPath(host)),
+  ];
+}
+
+/** Relative entries of PATH mean whatever the working folder happens to hold; they are left out. */
+async function onPath(host: Host): Promise<Candidate[]> {
+  const folders = new Set((host.env['PATH'] ?? host.env['Path'] ?? '').split(delimiter));
+  const found: Candidate[] = [];
+  for (const folder of folders) {
+    if (!isAbsolute(folder)) continue;
+    const path = join(folder, binaryName(host));
+    const isFile = await stat(path).then(
+      (file) => file.isFile(),
+      () => false,
+    );
+    if (isFile) found.push({ path, origin: 'path' });
+  }
+  return found;
+}
+
+function notFound(refusals: readonly Refusal[]): AbortError {
+  const suggestions = ['cloud rclone install'];
+  const [first] = refusals;
+  if (first === undefined) {
+    return new AbortError('rclone-missing', 'rclone is not installed.', {
+      exitCode: ExitCode.rclone,
+      suggestions,
+    });
+  }
+  const reasons = refusals.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
+  return new AbortError('rclone-unfit', `No suitable rclone: ${reasons}.`, {
+    exitCode: ExitCode.rclone,
+    suggestions:
+      first.origin === 'flag' || first.origin === 'environment'
+        ? ['Name another binary, or none to use our own.', ...suggestions]
+        : suggestions,
+    details: { refusals },
+  });
+}

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { spawn, type ChildProcess } from 'node:child_process';
+import * as z from 'zod/mini';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { redact } from '../output/redact.ts';
+import { ensurePrivateFolder } from '../platform/atomic-file.ts';
+import { systemClock } from '../platform/clock.ts';
+import { identifyProcess, type ProcessIdentity } from '../platform/processes.ts';
+import { rcdArgv } from './argv.ts';
+import { parseLogLine, type RcloneLogEvent } from './log.ts';
+import { createRcClient, type RcAddress, type RcClient } from './rc-client.ts';
+import type { Rclone } from './rclone.ts';
+
+export interface RcdOptions {
+  /** A folder of ours for the socket; made 0700. */
+  socketFolder: string;
+  /** `rcloneEnvironment(host.env)`, without keys: they are told over the socket. */
+  env: NodeJS.ProcessEnv;
+  /** Where the VFS caches lie. */
+  cacheDir: string;
+  /** Aborting stops the daemon. */
+  signal?: AbortSignal;
+  onLog?: (event: RcloneLogEvent) => void;
+  /** How long it may take to answer its first call, in milliseconds. Default 15 seconds. */
+  readyWithinMs?: number;
+}
+
+/** A running `rclone rcd` that this process started. */
+export interface RcDaemon extends RcClient {
+  identity: ProcessIdentity;
+  /** For `createRcClient` in another process. */
+  address: RcAddress;
+  /** Resolves when the process is gone, with its last words, redacted. Never rejects. */
+  exited: Promise<{ exitCode: number | undefined; tail: string[] }>;
+  /** Asks it to end and waits; kills it after `withinMs` (default 10 seconds). Unmount first. */
+  stop(withinMs?: number): Promise<void>;
+}
+
+/**
+ * Starts `rclone rcd` and returns when it answers. It listens on a Unix socket in a 0700 folder;
+ * on Windows on a loopback port with a random password, which it gets by its environment.
+ *
+ * @throws AbortError `rclone-daemon` (exit code 12) when it ends or does not answer
+ */
+export async function startRcd(
+  rclone: Pick<Rclone, 'path'>,
+  options: RcdOptions,
+): Promise<RcDaemon> {
+  options.signal?.throwIfAborted();
+  await ensurePrivateFolder(options.socketFolder);
+  const listen = await (process.platform === 'win32' ? loopback() : socket(options.socketFolder));
+  const child = spawn(
+    rclone.path,
+    rcdArgv({
+      address: listen.flag,
+      openToSocketOwner: listen.password === undefined,
+      cacheDir: options.cacheDir,
+    }),
+    {
+      env: { ...options.env, ...listen.env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      windowsHide: true,
+    },
+  );
+  const log = followLog(child, options.onLog);
+  const exited = exitOf(child, log.tail, listen.remove);
+  const stop = stopper(child, exited);
+  try {
+    const address = await listen.address(log.port);
+    const client = createRcClient(address);
+    const identity = await ready(child, client, exited, options);
+    options.signal?.addEventListener('abort', () => void stop(), { once: true });
+    return { ...client, identity, address, exited, stop };
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+}
+
+interface Listening {
+  flag: string;
+  env: NodeJS.ProcessEnv;
+  password: string | undefined;
+  address: (port: Promise<number>) => Promise<RcAddress>;
+  remove: () => Promise<void>;
+}
+
+/** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
+const SOCKET_PATH_BYTES = 103;
+
+async function socket(folder: string): Promise<Listening> {
+  const name = `rcd-${randomBytes(4).toString('hex')}.sock`;
+  let socketPath = join(folder, name);
+  let temporary: string | undefined;
+  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES) {
+    temporary = await mkdtemp(join(tmpdir(), 'cloud-'));
+    socketPath = join(temporary, name);
+  }
+  const made = temporary ?? socketPath;
+  return {
+    flag: `unix://${socketPath}`,
+    env: {},
+    password: undefined,
+    address: () => Promise.resolve({ socketPath }),
+    remove: () => rm(made, { recursive: true, force: true }),
+  };
+}
+
+function loopback(): Promise<Listening> {
+  const user = 'cloud';
+  const password = randomBytes(24).toString('base64url');
+  return Promise.resolve({
+    flag: '127.0.0.1:0',
+    env: { RCLONE_RC_USER: user, RCLONE_RC_PASS: password },
+    password,
+    address: async (port: Promise<number>) => ({ port: await port, user, password }),
+    remove: () => Promise.resolve(),
+  });
+}
+
+const TAIL_LINES = 40;
+
+function followLog(
+  child: ChildProcess,
+  onLog: RcdOptions['onLog'],
+): { tail: string[]; port: Promise<number> } {
+  const tail: string[] = [];
+  const port = new Promise<number>((resolve) => {
+    if (child.stderr === null) return;
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      const event = parseLogLine(line);
+      if (event.type !== 'stats') tail.push(redact(event.message.trimEnd()));
+      if (tail.length > TAIL_LINES) tail.shift();
+      const address = /Serving remote control on http:\/\/127\.0\.0\.1:(\d+)/.exec(event.message);
+      if (address !== null) resolve(Number(address[1]));
+      onLog?.(event);
+    });
+  });
+  return { tail, port };
+}
+
+function exitOf(
+  child: ChildProcess,
+  tail: string[],
+  remove: () => Promise<void>,
+): RcDaemon['exited'] {
+  return new Promise((resolve) => {
+    const gone = (exitCode: number | undefined): void => {
+      const end = (): void => resolve({ exitCode, tail });
+      remove().then(end, end);
+    };
+    child.once('close', (code) => gone(code ?? undefined));
+    child.once('error', (error) => {
+      tail.push(error.message);
+      if (child.pid === undefined) gone(undefined);
+    });
+  });
+}
+
+function stopper(child: ChildProcess, exited: RcDaemon['exited']): RcDaemon['stop'] {
+  return async (withinMs = 10_000) => {
+    // The handle is ours and unreaped, so no other process can have this pid.
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
+    try {
+      await exited;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+const pidSchema = z.object({ pid: z.number() });
+
+/** Asks until it answers, and that it is this very child who answers. */
+async function ready(
+  child: ChildProcess,
+  client: RcClient,
+  exited: RcDaemon['exited'],
+  { readyWithinMs = 15_000, signal }: RcdOptions,
+): Promise<ProcessIdentity> {
+  const deadline = systemClock.now() + readyWithinMs;
+  while (child.pid !== undefined && !hasEnded(child) && systemClock.now() < deadline) {
+    signal?.throwIfAborted();
+    const answer = await client
+      .call('core/pid', {}, pidSchema, { timeoutMs: 2000 })
+      .catch(() => undefined);
+    const identity = answer?.pid === child.pid ? identifyProcess(child.pid) : undefined;
+    if (identity !== undefined) return identity;
+    await systemClock.sleep(10, signal);
+  }
+  const gone = child.pid === undefined || hasEnded(child);
+  const { tail } = gone ? await exited : { tail: [] };
+  throw new AbortError(
+    'rclone-daemon',
+    gone ? 'rclone ended right after it was started.' : 'rclone was started but does not answer.',
+    { exitCode: ExitCode.rclone, details: { lastWords: tail.slice(-5) } },
+  );
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
