@@ -18,64 +18,41 @@ export function formatRemotePath(path: RemotePath): string {
   return `${path.remote}:${path.bucket}${prefix}`;
 }
 
-export interface BisyncArgs {
+export interface BisyncPlanArgs {
   /** Our configuration file, without secrets. */
   config: string;
   /** Absolute path of the local folder. */
   local: string;
   remote: RemotePath;
-  /** rclone's state of this one folder pair. */
+  /** A folder with the baseline's listings, where the present listings are left. */
   workdir: string;
-  filtersFile: string;
-  /** Deletes above this share of the prior listing stop the run, per side, 0 to 100. */
-  maxDeletePercent: number;
-  /** Wants the marker file (`RCLONE_TEST`) on both sides, even for a resync. */
-  checkAccess: boolean;
-  dryRun: boolean;
-  /** Rebuilds the baseline as a union; the newer side wins and the other goes to the backups. */
-  resync?: {
-    /** Absolute folder on the local disk, outside the local root. */
-    localBackup: string;
-  };
-  /** Default 32; first syncs of small files gain up to 64. */
-  transfers?: number;
+  /** Filter rules, one a line. */
+  filterFrom: string;
+  /** Wants this file on both sides, with equal content. */
+  checkFilename?: string;
 }
-
-/** Where a resync keeps what it replaces in the bucket; never synced itself. */
-const REMOTE_BACKUP = '.bk';
 
 /**
- * `rclone bisync`: the dry run that makes a plan, or the plain run where a plan cannot be made.
- * Comparing by size and checksum costs one listing request per thousand objects instead of one
- * request per object; a resync also looks at times, to know which side is newer.
+ * `rclone bisync --dry-run`: lists both sides with size and MD5, applies the filters and the access
+ * check, and changes nothing. Comparing by size and checksum costs one listing request per thousand
+ * objects instead of one request per object. `--force` because the guards are ours, on the plan:
+ * rclone's would end the run before the listings are written. The filters are not a
+ * `--filters-file`, since rclone then wants a resync after every change of them.
  */
-export function bisyncArgv(args: BisyncArgs): string[] {
-  const remote = formatRemotePath(args.remote);
+export function bisyncPlanArgv(args: BisyncPlanArgs): string[] {
   return [
-    ...['bisync', args.local, remote],
+    ...['bisync', args.local, formatRemotePath(args.remote), '--dry-run', '--force'],
     ...['--config', args.config, '--workdir', args.workdir],
-    ...['--compare', args.resync === undefined ? 'size,checksum' : 'size,modtime,checksum'],
-    ...['--fast-list', '--checkers', '16', '--transfers', String(args.transfers ?? 32)],
-    ...['--resilient', '--recover', '--max-lock', '2m'],
-    ...['--max-delete', String(args.maxDeletePercent)],
-    ...(args.checkAccess ? ['--check-access'] : []),
-    ...['--filters-file', args.filtersFile],
+    ...['--compare', 'size,checksum', '--fast-list', '--checkers', '16'],
+    ...(args.checkFilename === undefined
+      ? []
+      : ['--check-access', '--check-filename', args.checkFilename]),
+    ...['--filter-from', args.filterFrom],
     // With rclone's own defaults a run against a dead server still hangs after two minutes.
     ...['--retries', '1', '--low-level-retries', '2'],
-    ...(args.resync === undefined ? [] : resyncFlags(remote, args.resync)),
-    ...(args.dryRun ? ['--dry-run'] : []),
     // Tigris: read after write across regions; other stores ignore it.
     ...['--header', 'X-Tigris-Consistent: true'],
-    ...['--stats', '500ms', '--stats-log-level', 'NOTICE'],
     ...LOG_FLAGS,
-  ];
-}
-
-function resyncFlags(remote: string, resync: { localBackup: string }): string[] {
-  return [
-    ...['--resync', '--resync-mode', 'newer'],
-    ...['--backup-dir1', resync.localBackup, '--backup-dir2', `${remote}/${REMOTE_BACKUP}`],
-    ...['--filter', `- /${REMOTE_BACKUP}/**`],
   ];
 }
 
@@ -106,16 +83,13 @@ export function rcdArgv(args: RcdArgs): string[] {
 /** Every command line that a folder pair or a mount may need, at its fullest, for the probe. */
 export function fullestArgvs(): { bisync: string[]; rcd: string[] } {
   return {
-    bisync: bisyncArgv({
+    bisync: bisyncPlanArgv({
       config: '/config',
       local: '/local',
       remote: { remote: 'remote', bucket: 'bucket' },
       workdir: '/work',
-      filtersFile: '/filters',
-      maxDeletePercent: 50,
-      checkAccess: true,
-      dryRun: true,
-      resync: { localBackup: '/backup' },
+      filterFrom: '/filters',
+      checkFilename: '.check',
     }),
     rcd: rcdArgv({ address: 'unix:///socket', openToSocketOwner: true, cacheDir: '/cache' }),
   };
