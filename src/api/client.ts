@@ -1,4 +1,4 @@
-import got, { HTTPError, RequestError, type Got, type Method } from 'got';
+import type { Got, HTTPError, Method, RequestError } from 'got';
 import type * as z from 'zod/mini';
 import { AbortError, type AbortDetails } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -48,15 +48,11 @@ interface Call<T> {
 }
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  const http = got.extend({
-    prefixUrl: options.server.replace(/\/+$/, ''),
-    timeout: { request: options.timeoutMs ?? 15_000 },
-    // Only what is safe to repeat: got does not retry POST by itself.
-    retry: { limit: 2 },
-    followRedirect: false,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  const call = <T>(request: Call<T>): Promise<T> => send(http, options, request);
+  let http: Promise<Http> | undefined;
+  const call = async <T>(request: Call<T>): Promise<T> => {
+    http ??= openHttp(options);
+    return send(await http, options, request);
+  };
   const nothing = async (request: Call<unknown>): Promise<void> => {
     await call(request);
   };
@@ -87,7 +83,32 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 }
 
-async function send<T>(http: Got, options: ApiClientOptions, request: Call<T>): Promise<T> {
+interface Http {
+  request: Got;
+  /** got's error classes, at hand once it is loaded. */
+  toAbortError(error: unknown, server: string): unknown;
+}
+
+/** Loads got with the first request: commands that stay offline start without it. */
+async function openHttp(options: ApiClientOptions): Promise<Http> {
+  const { default: got, HTTPError, RequestError } = await import('got');
+  return {
+    request: got.extend({
+      prefixUrl: options.server.replace(/\/+$/, ''),
+      timeout: { request: options.timeoutMs ?? 15_000 },
+      // Only what is safe to repeat: got does not retry POST by itself.
+      retry: { limit: 2 },
+      followRedirect: false,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    }),
+    toAbortError: (error, server) => {
+      if (error instanceof HTTPError) return fromAnswer(error, server);
+      return error instanceof RequestError ? unreachable(error, server) : error;
+    },
+  };
+}
+
+async function send<T>(http: Http, options: ApiClientOptions, request: Call<T>): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (request.anonymous !== true) {
     if (options.token === undefined) throw notSignedIn();
@@ -95,7 +116,7 @@ async function send<T>(http: Got, options: ApiClientOptions, request: Call<T>): 
   }
   let body: string;
   try {
-    const response = await http(request.path, {
+    const response = await http.request(request.path, {
       method: request.method,
       headers,
       ...(request.json === undefined ? {} : { json: request.json }),
@@ -104,7 +125,7 @@ async function send<T>(http: Got, options: ApiClientOptions, request: Call<T>): 
     body = response.body;
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw toAbortError(error, options.server);
+    throw http.toAbortError(error, options.server);
   }
   if (request.answer === undefined) return undefined as T;
   const parsed = request.answer.safeParse(parseJson(body));
@@ -121,18 +142,14 @@ async function send<T>(http: Got, options: ApiClientOptions, request: Call<T>): 
   return parsed.data;
 }
 
-function toAbortError(error: unknown, server: string): unknown {
-  if (error instanceof HTTPError) return fromAnswer(error, server);
-  if (error instanceof RequestError) {
-    return new AbortError('server-unreachable', `Cannot reach ${server}: ${reason(error)}.`, {
-      exitCode: ExitCode.unreachable,
-      suggestions: [
-        'Is the address right and the server running? `cloud server start` runs one here.',
-      ],
-      cause: error,
-    });
-  }
-  return error;
+function unreachable(error: RequestError, server: string): AbortError {
+  return new AbortError('server-unreachable', `Cannot reach ${server}: ${reason(error)}.`, {
+    exitCode: ExitCode.unreachable,
+    suggestions: [
+      'Is the address right and the server running? `cloud server start` runs one here.',
+    ],
+    cause: error,
+  });
 }
 
 function fromAnswer(error: HTTPError, server: string): AbortError {

@@ -1,5 +1,5 @@
 import { isErrno } from '../platform/atomic-file.ts';
-import { LockHeldError } from '../platform/lock.ts';
+import { LockHeldError } from '../platform/lock-held-error.ts';
 import { AbortError, BugError, type ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { redact } from '../output/redact.ts';
