@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Plain syntax down to Node 14.8: an older Node must be able to read this file and say what to do.
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -18,6 +17,7 @@ if (major < 24 || (major === 24 && minor < 7)) {
     process.platform === 'win32' ? 'node.exe' : 'node',
   );
   if (existsSync(own)) {
+    const { spawnSync } = await import('node:child_process');
     const run = spawnSync(own, process.argv.slice(1), { stdio: 'inherit' });
     process.exit(run.status === null ? 1 : run.status);
   }
@@ -45,8 +45,7 @@ if (argv.length === 1 && argv[0] === '--version') {
       '\n',
   );
 } else {
-  const { enableCompileCache } = await import('node:module');
-  enableCompileCache();
+  process.getBuiltinModule('node:module').enableCompileCache();
   const { main } = await import(pathToFileURL(join(root, 'dist', 'cli', 'main.js')).href);
   await main(argv, root);
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { Command, Flags, type Interfaces } from '@oclif/core';
+import type { Interfaces } from '@oclif/core';
+import { Command } from '@oclif/core/command';
+import * as Flags from '@oclif/core/flags';
 import { currentHost, type Host } from '../platform/host.ts';
 import { AbortError, type ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';

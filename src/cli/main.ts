@@ -1,4 +1,4 @@
-import { run } from '@oclif/core';
+import { run } from '@oclif/core/run';
 import { openLog } from '../output/log.ts';
 import { join } from 'node:path';
 import { resolvePlaces } from '../platform/places.ts';

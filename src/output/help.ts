@@ -1,4 +1,4 @@
-import { Help } from '@oclif/core';
+import { Help } from '@oclif/core/help';
 
 /** What a person needs first, in the order of need; everything else is one level down. */
 const FIRST = [
