@@ -63,6 +63,10 @@ export interface RcdArgs {
   openToSocketOwner: boolean;
   /** The VFS cache. */
   cacheDir: string;
+  /** Log to this file, rotated, instead of stderr. */
+  logFile?: string;
+  /** Uploads at once. Default: rclone's own, 4. */
+  transfers?: number;
 }
 
 /**
@@ -74,10 +78,16 @@ export function rcdArgv(args: RcdArgs): string[] {
     ...['rcd', '--rc-addr', args.address],
     ...(args.openToSocketOwner ? ['--rc-no-auth'] : []),
     ...['--config', '', '--cache-dir', args.cacheDir],
+    ...(args.transfers === undefined ? [] : ['--transfers', String(args.transfers)]),
+    ...(args.logFile === undefined ? [] : logFileFlags(args.logFile)),
     ...['--retries', '1', '--low-level-retries', '3'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,
   ];
+}
+
+function logFileFlags(path: string): string[] {
+  return ['--log-file', path, '--log-file-max-size', '5Mi', '--log-file-max-backups', '2'];
 }
 
 /** Every command line that a folder pair or a mount may need, at its fullest, for the probe. */
@@ -91,7 +101,13 @@ export function fullestArgvs(): { bisync: string[]; rcd: string[] } {
       filterFrom: '/filters',
       checkFilename: '.check',
     }),
-    rcd: rcdArgv({ address: 'unix:///socket', openToSocketOwner: true, cacheDir: '/cache' }),
+    rcd: rcdArgv({
+      address: 'unix:///socket',
+      openToSocketOwner: true,
+      cacheDir: '/cache',
+      logFile: '/log',
+      transfers: 4,
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,14 @@ export interface RcdOptions {
   /** Aborting stops the daemon. */
   signal?: AbortSignal;
   onLog?: (event: RcloneLogEvent) => void;
+  /**
+   * Lets the daemon go on when this process dies: it logs to this file instead of a pipe, whose
+   * closing would end it, and is out of reach of the terminal's signals. `onLog` then hears
+   * nothing. Not on Windows, where neither happens.
+   */
+  outliveWithLog?: string;
+  /** Uploads at once. Default: rclone's own, 4. */
+  transfers?: number;
   /** How long it may take to answer its first call, in milliseconds. Default 15 seconds. */
   readyWithinMs?: number;
 }
@@ -54,19 +63,7 @@ export async function startRcd(
   options.signal?.throwIfAborted();
   await ensurePrivateFolder(options.socketFolder);
   const listen = await (process.platform === 'win32' ? loopback() : socket(options.socketFolder));
-  const child = spawn(
-    rclone.path,
-    rcdArgv({
-      address: listen.flag,
-      openToSocketOwner: listen.password === undefined,
-      cacheDir: options.cacheDir,
-    }),
-    {
-      env: { ...options.env, ...listen.env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      windowsHide: true,
-    },
-  );
+  const child = spawnRcd(rclone.path, listen, options);
   const log = followLog(child, options.onLog);
   const exited = exitOf(child, log.tail, listen.remove);
   const stop = stopper(child, exited);
@@ -79,6 +76,28 @@ export async function startRcd(
   } catch (error) {
     await stop(0);
     throw error;
+  }
+}
+
+function spawnRcd(path: string, listen: Listening, options: RcdOptions): ChildProcess {
+  const logFile = process.platform === 'win32' ? undefined : options.outliveWithLog;
+  const argv = rcdArgv({
+    address: listen.flag,
+    openToSocketOwner: listen.password === undefined,
+    cacheDir: options.cacheDir,
+    ...(logFile === undefined ? {} : { logFile }),
+    ...(options.transfers === undefined ? {} : { transfers: options.transfers }),
+  });
+  const env = { ...options.env, ...listen.env };
+  if (logFile === undefined) {
+    return spawn(path, argv, { env, stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true });
+  }
+  // What it says before it opens its log (a usage error, a panic) belongs there too.
+  const early = openSync(logFile, 'a', 0o600);
+  try {
+    return spawn(path, argv, { env, stdio: ['ignore', 'ignore', early], detached: true });
+  } finally {
+    closeSync(early);
   }
 }
 
