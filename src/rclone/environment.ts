@@ -12,11 +12,8 @@ export interface S3Keys {
  * away; `CLOUD_*` may hold our own token. `keys` are how a spawned run gets its access key.
  */
 export function rcloneEnvironment(env: NodeJS.ProcessEnv, keys?: S3Keys): NodeJS.ProcessEnv {
-  const clean = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !/^(AWS|RCLONE|CLOUD)_/i.test(name)),
-  );
   return {
-    ...clean,
+    ...withoutOurs(env),
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
@@ -24,4 +21,11 @@ export function rcloneEnvironment(env: NodeJS.ProcessEnv, keys?: S3Keys): NodeJS
       ? {}
       : { AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey }),
   };
+}
+
+/** The environment for another program: without our token, the person's keys, rclone's settings. */
+export function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(AWS|RCLONE|CLOUD)_/i.test(name)),
+  );
 }

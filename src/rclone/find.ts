@@ -1,11 +1,11 @@
-import { stat } from 'node:fs/promises';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { binaryName, readPrivateCopy } from './private-copy.ts';
 import { probeRclone } from './probe.ts';
 import type { Rclone, RcloneOrigin } from './rclone.ts';
+import { findOnPath } from './search-path.ts';
 
 /** A binary that was looked at and not taken. */
 export interface Refusal {
@@ -43,24 +43,11 @@ async function candidates(options: { path?: string }, host: Host): Promise<Candi
   const copy = await readPrivateCopy(host);
   return [
     ...(copy === undefined ? [] : [{ path: copy.path, origin: 'private' as const }]),
-    ...(await onPath(host)),
+    ...(await findOnPath(binaryName(host), host)).map((path) => ({
+      path,
+      origin: 'path' as const,
+    })),
   ];
-}
-
-/** Relative entries of PATH mean whatever the working folder happens to hold; they are left out. */
-async function onPath(host: Host): Promise<Candidate[]> {
-  const folders = new Set((host.env['PATH'] ?? host.env['Path'] ?? '').split(delimiter));
-  const found: Candidate[] = [];
-  for (const folder of folders) {
-    if (!isAbsolute(folder)) continue;
-    const path = join(folder, binaryName(host));
-    const isFile = await stat(path).then(
-      (file) => file.isFile(),
-      () => false,
-    );
-    if (isFile) found.push({ path, origin: 'path' });
-  }
-  return found;
 }
 
 function notFound(refusals: readonly Refusal[]): AbortError {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
@@ -139,7 +140,9 @@ async function readCache(host: Host): Promise<Record<string, Probed>> {
 async function writeCache(host: Host, binaries: Record<string, Probed>): Promise<void> {
   try {
     await ensurePrivateFolder(host.places.state);
-    await writeFileAtomic(cachePath(host), JSON.stringify({ format: 1, binaries }));
+    const present = Object.entries(binaries).filter(([path]) => existsSync(path));
+    const cache = { format: 1, binaries: Object.fromEntries(present) };
+    await writeFileAtomic(cachePath(host), JSON.stringify(cache));
   } catch {
     // A state folder that cannot be written costs a tenth of a second at each command, no more.
   }
