@@ -68,6 +68,9 @@ function tryExclusive(path: string): DatabaseSync | undefined {
   }
 }
 
+/** Keeps locks alive whose `Lock` nobody holds on to: a collected database would let go of it. */
+const held = new Set<DatabaseSync>();
+
 async function owned(
   path: string,
   database: DatabaseSync,
@@ -85,11 +88,10 @@ async function owned(
     database.close();
     throw error;
   }
-  let held = true;
+  held.add(database);
   return {
     release: () => {
-      if (!held) return;
-      held = false;
+      if (!held.delete(database)) return;
       rmSync(ownerPath(path), { force: true });
       database.close();
     },

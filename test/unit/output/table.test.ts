@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { formatBytes, formatDuration } from '../../../src/output/format.ts';
+import { formatFields, formatTable, formatTsv, textWidth } from '../../../src/output/table.ts';
+
+const columns = [
+  { key: 'path', title: 'PATH' },
+  { key: 'size', title: 'SIZE', align: 'right' as const },
+];
+
+test('columns are aligned, numbers to the right', () => {
+  expect(
+    formatTable(
+      [
+        { path: 'a.md', size: 5 },
+        { path: 'notes/b.md', size: 1200 },
+      ],
+      columns,
+    ),
+  ).toBe(['PATH        SIZE', 'a.md           5', 'notes/b.md  1200'].join('\n'));
+});
+
+test('no row is wider than the terminal; the widest column is cut with an ellipsis', () => {
+  const rows = [{ path: 'x'.repeat(200), size: 5 }];
+  for (const width of [40, 60, 80]) {
+    const lines = formatTable(rows, columns, width).split('\n');
+    for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(width);
+    expect(lines[1]).toContain('…');
+  }
+});
+
+test('wide characters count as two, combining ones as none', () => {
+  expect(textWidth('日本')).toBe(4);
+  expect(textWidth('e\u0301')).toBe(1);
+});
+
+test('TSV keeps one row a line whatever a cell holds', () => {
+  const text = formatTsv([{ path: 'odd\tname\nhere', size: 1 }], columns);
+  expect(text.split('\n')).toHaveLength(2);
+  expect(text.split('\n')[1]?.split('\t')).toHaveLength(2);
+});
+
+test('fields without a value are left out', () => {
+  expect(
+    formatFields([
+      ['A', 'x'],
+      ['Long', null],
+      ['B', 0],
+    ]),
+  ).toBe('A  x\nB  0');
+});
+
+test.each([
+  [0, '0 B'],
+  [1023, '1023 B'],
+  [1536, '1.5 KiB'],
+  [10 * 1024 * 1024, '10 MiB'],
+  [5 * 1024 ** 4, '5 TiB'],
+])('%i bytes read %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+test.each([
+  [85, '85 ms'],
+  [1234, '1.2 s'],
+  [180_000, '3 min'],
+  [7_200_000, '2 h'],
+])('%i ms read %s', (ms, text) => expect(formatDuration(ms)).toBe(text));
