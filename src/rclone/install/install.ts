@@ -5,18 +5,18 @@ import { redact } from '../../output/redact.ts';
 import type { Host } from '../../platform/host.ts';
 import { acquireLock } from '../../platform/lock.ts';
 import { findRclone } from '../find.ts';
-import { readPrivateCopy } from '../private-copy.ts';
 import type { Rclone } from '../rclone.ts';
 import { aptPackage } from './apt.ts';
 import { officialZip } from './official.ts';
 import { packageManagers } from './package-managers.ts';
+import { archiveFor, OFFICIAL_SITE } from './release.ts';
 import type { InstallContext, InstallEvent, InstallMethod, InstallStep } from './step.ts';
 
 export interface InstallOptions {
   /** Only this way, also where a suitable rclone is there already. */
-  method?: InstallMethod;
+  method?: InstallMethod | undefined;
   /** Another place that holds the official zips; else `CLOUD_RCLONE_MIRROR`. */
-  mirror?: string;
+  mirror?: string | undefined;
   signal?: AbortSignal;
 }
 
@@ -171,7 +171,7 @@ interface Attempt {
 async function tryAll(steps: readonly InstallStep[], context: InstallContext): Promise<Rclone> {
   const attempts: Attempt[] = [];
   const rclone = await firstThatWorks(steps, context, attempts);
-  if (rclone === undefined) throw await nothingWorked(steps, attempts, context);
+  if (rclone === undefined) throw nothingWorked(steps, attempts, context);
   return rclone;
 }
 
@@ -212,32 +212,44 @@ function explain(error: unknown): { reason: string; code: string } {
   throw error;
 }
 
-async function nothingWorked(
+function nothingWorked(
   steps: readonly InstallStep[],
   attempts: readonly Attempt[],
-  { host }: InstallContext,
-): Promise<AbortError> {
-  const tried = attempts.filter(({ tried }) => tried);
+  context: InstallContext,
+): AbortError {
+  const tried = attempts.filter((attempt) => attempt.tried);
   const shown = tried.length > 0 ? tried : attempts;
   const reasons = shown.map(({ method, reason }) => `${method}: ${reason.replace(/\.$/, '')}`);
-  const byHand = steps.flatMap((step) => {
-    const attempt = attempts.find(({ method }) => method === step.method);
-    return step.byHand !== undefined && attempt?.reason.startsWith('needs root') === true
-      ? [step.byHand]
-      : [];
-  });
-  const kept = await readPrivateCopy(host).catch(() => undefined);
   return new AbortError(
     'rclone-not-installed',
     `rclone could not be installed (${reasons.join('; ')}).`,
     {
       exitCode: ExitCode.rclone,
-      suggestions: [
-        ...byHand,
-        'cloud rclone install --mirror https://your-mirror',
-        'CLOUD_RCLONE=/path/of/rclone names one that you installed yourself (1.72 or newer).',
-      ],
-      details: { attempts, ...(kept === undefined ? {} : { kept: kept.path }) },
+      suggestions: [...byHand(steps, attempts), ...bySelf(context)],
+      details: { attempts },
     },
   );
+}
+
+/** The package managers that are here, but want root. */
+function byHand(steps: readonly InstallStep[], attempts: readonly Attempt[]): string[] {
+  const wanting = attempts.filter(({ reason }) => reason.startsWith('needs root'));
+  return wanting.flatMap(
+    ({ method }) => steps.find((step) => step.method === method)?.byHand ?? [],
+  );
+}
+
+function bySelf({ host, arch }: InstallContext): string[] {
+  const archive = archiveFor({ platform: host.platform, arch }, OFFICIAL_SITE);
+  const fetched =
+    archive === undefined
+      ? []
+      : [`Or unpack ${archive.url.href} and name the binary: CLOUD_RCLONE=/path/of/rclone`];
+  const manager = { darwin: 'brew install rclone', win32: 'winget install Rclone.Rclone' };
+  const known = host.platform === 'darwin' || host.platform === 'win32';
+  return [
+    ...(known ? [manager[host.platform]] : []),
+    'cloud rclone install --mirror https://your-mirror',
+    ...fetched,
+  ];
 }
