@@ -245,10 +245,9 @@ function bySelf({ host, arch }: InstallContext): string[] {
     archive === undefined
       ? []
       : [`Or unpack ${archive.url.href} and name the binary: CLOUD_RCLONE=/path/of/rclone`];
-  const manager = { darwin: 'brew install rclone', win32: 'winget install Rclone.Rclone' };
-  const known = host.platform === 'darwin' || host.platform === 'win32';
   return [
-    ...(known ? [manager[host.platform]] : []),
+    ...(host.platform === 'darwin' ? ['brew install rclone'] : []),
+    ...(host.platform === 'win32' ? ['winget install --id Rclone.Rclone'] : []),
     'cloud rclone install --mirror https://your-mirror',
     ...fetched,
   ];
