@@ -27,6 +27,12 @@ module.exports = {
       ['platform'],
       'the local storage speaks S3 and IAM; nobody links to it but the server',
     ),
+    only('admin', ['session', 'api', 'platform', 'output'], 'the client of the administrator'),
+    only(
+      'local-server',
+      ['server', 'session', 'platform', 'output'],
+      'runs the server in this process and reports to people',
+    ),
     only(
       'server',
       ['api', 'platform', 'object-store'],

@@ -1,3 +1,4 @@
+import { DEFAULT_SERVER_PORT } from '../api/contract/local-server.ts';
 import type { Host } from '../platform/host.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -10,7 +11,7 @@ export interface SessionFlags {
 }
 
 /** Where `cloud server start` listens unless told otherwise. */
-export const DEFAULT_SERVER = 'http://127.0.0.1:8787';
+export const DEFAULT_SERVER = `http://127.0.0.1:${DEFAULT_SERVER_PORT}`;
 
 export interface NamedContext extends Context {
   name: string;

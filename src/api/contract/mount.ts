@@ -12,14 +12,20 @@ export type MountInfo = z.infer<typeof MountInfo>;
 export const Permission = z.enum(['rw', 'ro']);
 export type Permission = z.infer<typeof Permission>;
 
-/** Optional body of `POST /tenant/mount/credentials`. `expires_in` in seconds. */
+/**
+ * Optional body of `POST /tenant/mount/credentials`. `expires_in` in seconds. A prefix ends with a
+ * slash and has none of the characters that mean something in a policy (`*`, `?`, `$`).
+ */
 export const CreateMountCredential = z.strictObject({
   description: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
   permission: z.optional(Permission),
   prefix: z.optional(
     z
       .string()
-      .check(z.maxLength(512), z.regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[^\u0000-\u001f*?]+\/$/)),
+      .check(
+        z.maxLength(512),
+        z.regex(/^(?!\/)(?!.*(?:^|\/)\.\.?(?:\/|$))[^\u0000-\u001f*?$]+\/$/),
+      ),
   ),
   expires_in: z.optional(z.int().check(z.minimum(60), z.maximum(365 * 86_400))),
 });

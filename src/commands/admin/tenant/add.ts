@@ -1,0 +1,30 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../../cli/base-command.ts';
+
+export default class AdminTenantAdd extends BaseCommand<typeof AdminTenantAdd> {
+  static override summary = 'Add a tenant with a bucket of its own.';
+  static override hiddenAliases = ['admin:tenant:create'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --slug acme --name "Acme Inc."',
+    '<%= config.bin %> <%= command.id %> --slug acme --name Acme --print-token | cloud login --token-stdin',
+  ];
+  static override flags = {
+    slug: Flags.string({
+      required: true,
+      description: '3 to 40 lower-case letters, digits and hyphens.',
+    }),
+    name: Flags.string({ required: true, description: 'Name for people.' }),
+    'print-token': Flags.boolean({
+      description: 'Make an API key of the tenant and print it, once, on stdout.',
+    }),
+  };
+
+  override async run(): Promise<void> {
+    const { openAdminClient } = await import('../../../admin/admin-client.ts');
+    const { addTenant } = await import('../../../admin/tenants.ts');
+    const { printTenant } = await import('../../../admin/present-tenants.ts');
+    const client = await openAdminClient(this.host, this.flags, this.signal);
+    const { slug, name, 'print-token': issueApiKey } = this.flags;
+    printTenant(await addTenant(client, { slug, name, issueApiKey }), this.out);
+  }
+}

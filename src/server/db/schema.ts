@@ -1,0 +1,119 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/**
+ * The tables as queries see them. Times are RFC 3339 in UTC with milliseconds, so that they sort as
+ * text on every database; ids are UUIDs unless said otherwise; JSON is text.
+ */
+export interface Schema {
+  tenants: TenantsTable;
+  tenant_policies: TenantPoliciesTable;
+  credentials: CredentialsTable;
+  tenant_mount_credentials: TenantMountCredentialsTable;
+  provisioning_intents: ProvisioningIntentsTable;
+  signing_keys: SigningKeysTable;
+  audit_events: AuditEventsTable;
+}
+
+export interface TenantsTable {
+  id: string;
+  slug: string;
+  name: string;
+  status: 'active' | 'removed' | 'purging' | 'purged';
+  bucket_name: string;
+  region: string;
+  created_at: string;
+  updated_at: string;
+}
+
+/** No row means denied. */
+interface TenantPoliciesTable {
+  tenant_id: string;
+  policy: 'allowed' | 'denied';
+  reason: string | null;
+  updated_by: string;
+  updated_at: string;
+}
+
+/** Opaque tokens: admin tokens and API keys. The secret itself is nowhere. */
+export interface CredentialsTable {
+  /** The public identifier inside the token: 12 letters and digits. */
+  id: string;
+  kind: 'admin' | 'api';
+  /** SHA-256 of the whole token, hexadecimal. */
+  secret_hash: string;
+  last4: string;
+  label: string;
+  tenant_id: string | null;
+  /** Separated by spaces. */
+  scopes: string;
+  created_at: string;
+  created_by: string;
+  expires_at: string;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+/** SPEC-8's table and ours. Never a secret key. */
+export interface TenantMountCredentialsTable {
+  id: string;
+  tenant_id: string;
+  access_key: string;
+  policy_arn: string;
+  description: string;
+  permission: 'rw' | 'ro';
+  prefix: string | null;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+  expires_at: string | null;
+  confirmed_at: string | null;
+  last_used_at: string | null;
+  revoked_at: string | null;
+  /** Of key and policy at the provider; `pending` as long as they exist. */
+  tigris_deletion_status: Generated<'pending' | 'completed' | 'failed'>;
+  deletion_attempts: Generated<number>;
+  deletion_last_error: string | null;
+}
+
+/**
+ * What is about to be made at the provider, written before the first call, deleted by the
+ * transaction that makes it official. A row without a running request is an unfinished one.
+ */
+export interface ProvisioningIntentsTable {
+  /** The id of what is being made: of the mount credential or the tenant. */
+  id: string;
+  kind: 'mount_credential' | 'tenant';
+  /** No foreign key: the tenant of a `tenant` intent does not exist yet. */
+  tenant_id: string;
+  /** Of a `tenant` intent. */
+  bucket_name: string | null;
+  created_at: string;
+  attempts: Generated<number>;
+  last_error: string | null;
+}
+
+interface SigningKeysTable {
+  /** RFC 7638 thumbprint, the `kid` of tokens. */
+  id: string;
+  status: 'next' | 'active' | 'retired';
+  algorithm: 'EdDSA';
+  public_jwk: string;
+  /** PKCS #8, AES-256-GCM: nonce (12 bytes), tag (16), ciphertext; base64url. */
+  wrapped_private_key: string;
+  created_at: string;
+}
+
+/** Append-only; each row's hash covers the row and the hash before it. */
+interface AuditEventsTable {
+  seq: ColumnType<number, never, never>;
+  id: string;
+  time: string;
+  type: string;
+  actor: string;
+  tenant_id: string | null;
+  subject_id: string | null;
+  request_id: string | null;
+  data: string;
+  previous_hash: string;
+  hash: string;
+}

@@ -1,0 +1,69 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely';
+import { isErrno, writeFileAtomic } from '../../platform/atomic-file.ts';
+import { access } from 'node:fs/promises';
+import { ServerStartError } from '../errors.ts';
+import type { Schema } from './schema.ts';
+
+export type Database = Kysely<Schema>;
+
+const KEPT_STATEMENTS = 500;
+
+/**
+ * Opens or creates the database file with mode 0600, in WAL and with `synchronous = FULL`: what was
+ * answered survives a power cut. One connection; Kysely queues queries and transactions on it.
+ *
+ * @throws ServerStartError `database-unreadable`, or the system's error
+ */
+export async function openSqlite(path: string): Promise<Database> {
+  try {
+    await access(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    // SQLite gives its journal files the mode of the database file.
+    await writeFileAtomic(path, '');
+  }
+  let connection: DatabaseSync | undefined;
+  try {
+    connection = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: true });
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  } catch (cause) {
+    connection?.close();
+    throw new ServerStartError('database-unreadable', `The database ${path} cannot be opened.`, {
+      suggestions: ['Restore it from a backup, or start with another --data folder.'],
+      cause,
+    });
+  }
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(connection) }) });
+}
+
+/** `node:sqlite` in the shape that Kysely's SQLite driver asks for, keeping prepared statements. */
+function forKysely(connection: DatabaseSync): SqliteDatabase {
+  const statements = new Map<string, SqliteStatement>();
+  return {
+    close: () => {
+      statements.clear();
+      connection.close();
+    },
+    prepare: (text) => {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      if (statements.size >= KEPT_STATEMENTS) statements.clear();
+      const statement = adapt(connection.prepare(text));
+      statements.set(text, statement);
+      return statement;
+    },
+  };
+}
+
+function adapt(statement: StatementSync): SqliteStatement {
+  // Kysely binds what our types allow: text, integers and null.
+  const values = (parameters: readonly unknown[]): SQLInputValue[] =>
+    parameters as readonly SQLInputValue[] as SQLInputValue[];
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...values(parameters)),
+    run: (parameters) => statement.run(...values(parameters)),
+    iterate: (parameters) => statement.iterate(...values(parameters)),
+  };
+}

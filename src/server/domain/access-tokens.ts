@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import * as z from 'zod/mini';
+import type { Clock } from '../../platform/clock.ts';
+import { parseScopes, type Scope } from './scopes.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+export const ACCESS_TOKEN_SECONDS = 600;
+const AUDIENCE = 'cloud-api';
+const TYPE = 'at+jwt';
+
+const Claims = z.object({
+  sub: z.string(),
+  jti: z.string(),
+  scope: z.string(),
+  tenant_id: z.uuid(),
+  exp: z.number(),
+});
+
+export interface AccessTokenClaims {
+  /** Id of the credential that it was issued for. */
+  subject: string;
+  tenantId: string;
+  scopes: Scope[];
+  expiresAt: string;
+}
+
+interface AccessTokenDeps {
+  keys: SigningKeys;
+  /** Our own address: `iss`. A function, because a port of 0 is known only after listening. */
+  issuer: () => string;
+  clock: Clock;
+}
+
+/** JSON Web Tokens in the profile of RFC 9068, signed with Ed25519, living ten minutes. */
+export class AccessTokens {
+  readonly #deps: AccessTokenDeps;
+  constructor(deps: AccessTokenDeps) {
+    this.#deps = deps;
+  }
+
+  async issue(claims: Pick<AccessTokenClaims, 'subject' | 'tenantId' | 'scopes'>): Promise<string> {
+    const { keys, issuer, clock } = this.#deps;
+    const now = Math.floor(clock.now() / 1000);
+    return new SignJWT({ scope: claims.scopes.join(' '), tenant_id: claims.tenantId })
+      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid: keys.active.kid })
+      .setIssuer(issuer())
+      .setAudience(AUDIENCE)
+      .setSubject(claims.subject)
+      .setJti(randomUUID())
+      .setIssuedAt(now)
+      .setExpirationTime(now + ACCESS_TOKEN_SECONDS)
+      .sign(keys.active.privateKey);
+  }
+
+  /**
+   * The claims of a token that is ours and of now. The key is found by `kid` among our own only;
+   * `jwk`, `jku` and `x5u` in the header are never looked at, and an unknown `crit` refuses.
+   */
+  async verify(token: string): Promise<AccessTokenClaims | 'expired' | 'invalid'> {
+    const { keys, issuer, clock } = this.#deps;
+    try {
+      const { payload } = await jwtVerify(
+        token,
+        ({ kid }) => {
+          const key = kid === undefined ? undefined : keys.publicKeys.get(kid);
+          if (key === undefined) throw new errors.JWKSNoMatchingKey();
+          return key;
+        },
+        {
+          algorithms: ['EdDSA'],
+          typ: TYPE,
+          issuer: issuer(),
+          audience: AUDIENCE,
+          requiredClaims: ['iat', 'exp', 'sub', 'jti', 'scope', 'tenant_id'],
+          currentDate: new Date(clock.now()),
+        },
+      );
+      const claims = Claims.safeParse(payload);
+      if (!claims.success) return 'invalid';
+      return {
+        subject: claims.data.sub,
+        tenantId: claims.data.tenant_id,
+        scopes: parseScopes(claims.data.scope),
+        expiresAt: new Date(claims.data.exp * 1000).toISOString(),
+      };
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) return 'expired';
+      if (error instanceof errors.JOSEError || error instanceof TypeError) return 'invalid';
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Transaction } from 'kysely';
+import type { Clock } from '../../platform/clock.ts';
+import type { Schema } from '../db/schema.ts';
+
+/** Who did it: `credential:<id>` or `server`. */
+export interface Actor {
+  actor: string;
+  /** Undefined when no request caused it. */
+  requestId?: string | undefined;
+}
+
+type AuditType =
+  | 'MountCredentialCreatedEvent'
+  | 'MountCredentialRevokedEvent'
+  | 'MountCredentialConfirmedEvent'
+  | 'MountCredentialDeletionFailedEvent'
+  | 'MountCredentialOrphanedEvent'
+  | 'TenantCreatedEvent'
+  | 'TokenCreatedEvent'
+  | 'BootstrapSeededEvent'
+  | 'BootstrapIgnoredEvent'
+  | 'SigningKeyCreatedEvent';
+
+/** Only these fields can be recorded, so that no secret can slip in with a whole object. */
+interface AuditFields {
+  access_key?: string;
+  bucket_name?: string;
+  permission?: string;
+  prefix?: string | null;
+  expires_at?: string | null;
+  slug?: string;
+  kind?: string;
+  label?: string;
+  scopes?: string;
+  reason?: string;
+  attempts?: number;
+}
+
+export interface AuditEvent extends Actor {
+  type: AuditType;
+  tenantId?: string;
+  subjectId?: string;
+  data?: AuditFields;
+}
+
+/** Appends to the chain, inside the transaction of what it records. */
+export async function recordAudit(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  event: AuditEvent,
+): Promise<void> {
+  const last = await transaction
+    .selectFrom('audit_events')
+    .select('hash')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const row = {
+    id: randomUUID(),
+    time: new Date(clock.now()).toISOString(),
+    type: event.type,
+    actor: event.actor,
+    tenant_id: event.tenantId ?? null,
+    subject_id: event.subjectId ?? null,
+    request_id: event.requestId ?? null,
+    data: JSON.stringify(event.data ?? {}),
+    previous_hash: last?.hash ?? '',
+  };
+  await transaction
+    .insertInto('audit_events')
+    .values({ ...row, hash: chainHash(row) })
+    .execute();
+}
+
+/** SHA-256 over the values in the order of the columns, as a JSON array; hexadecimal. */
+function chainHash(row: Record<string, string | null>): string {
+  return createHash('sha256')
+    .update(JSON.stringify(Object.values(row)))
+    .digest('hex');
+}

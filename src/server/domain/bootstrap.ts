@@ -1,0 +1,101 @@
+import type { Clock } from '../../platform/clock.ts';
+import { readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
+import { formatToken } from '../../api/contract/token.ts';
+import type { Database } from '../db/sqlite.ts';
+import { recordAudit } from './audit.ts';
+import { SCOPES } from './scopes.ts';
+import { createToken, hashToken, LONGEST_LIFE_MS, newToken } from './tokens.ts';
+
+interface BootstrapOptions {
+  db: Database;
+  clock: Clock;
+  /** The operator's own first token. */
+  seedToken: string | undefined;
+  /** Where a token that we make is written. */
+  tokenFile: string;
+}
+
+export interface BootstrapResult {
+  outcome: 'seeded' | 'generated' | 'ignored' | 'unchanged';
+  /** Why the operator's token was not taken. */
+  reason?: 'revoked-or-expired' | 'another-is-active';
+  /** The file with an owner token, if there is one. */
+  tokenFile: string | null;
+}
+
+/**
+ * Sees to it that somebody can administer a new server: takes the operator's token while no active
+ * one exists, or makes one on the very first start. A token that was revoked never comes back.
+ */
+export async function bootstrap(options: BootstrapOptions): Promise<BootstrapResult> {
+  const outcome =
+    options.seedToken === undefined
+      ? await generate(options)
+      : await seed(options, options.seedToken);
+  const text = await readTextIfExists(options.tokenFile);
+  return { ...outcome, tokenFile: text === undefined ? null : options.tokenFile };
+}
+
+type Outcome = Omit<BootstrapResult, 'tokenFile'>;
+
+async function generate(options: BootstrapOptions): Promise<Outcome> {
+  const any = await options.db
+    .selectFrom('credentials')
+    .select('id')
+    .where('kind', '=', 'admin')
+    .limit(1)
+    .executeTakeFirst();
+  if (any !== undefined) return { outcome: 'unchanged' };
+  // The file first: a token that is in force but was never written down would lock everybody out.
+  const text = formatToken({ kind: 'adm', ...newToken() });
+  await writeFileAtomic(options.tokenFile, `${text}\n`);
+  await store(options, text, 'first owner token');
+  return { outcome: 'generated' };
+}
+
+async function seed(options: BootstrapOptions, text: string): Promise<Outcome> {
+  const { db, clock } = options;
+  const now = new Date(clock.now()).toISOString();
+  const rows = await db
+    .selectFrom('credentials')
+    .select(['secret_hash', 'revoked_at', 'expires_at'])
+    .where('kind', '=', 'admin')
+    .execute();
+  const isActive = (row: (typeof rows)[number]): boolean =>
+    row.revoked_at === null && row.expires_at > now;
+  const known = rows.find((row) => row.secret_hash === hashToken(text));
+  if (known !== undefined && isActive(known)) return { outcome: 'unchanged' };
+  if (known === undefined && !rows.some(isActive)) {
+    await store(options, text, 'CLOUD_SERVER_TOKEN');
+    return { outcome: 'seeded' };
+  }
+  const reason = known === undefined ? 'another-is-active' : 'revoked-or-expired';
+  await db.transaction().execute((transaction) =>
+    recordAudit(transaction, clock, {
+      type: 'BootstrapIgnoredEvent',
+      actor: 'server',
+      data: { reason },
+    }),
+  );
+  return { outcome: 'ignored', reason };
+}
+
+async function store({ db, clock }: BootstrapOptions, text: string, label: string): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const { id } = await createToken(transaction, clock, {
+      kind: 'admin',
+      label,
+      tenantId: null,
+      scopes: SCOPES,
+      createdBy: 'server',
+      lifeMs: LONGEST_LIFE_MS,
+      text,
+    });
+    await recordAudit(transaction, clock, {
+      type: 'BootstrapSeededEvent',
+      actor: 'server',
+      subjectId: id,
+      data: { label },
+    });
+  });
+}

@@ -1,0 +1,203 @@
+import type { Selectable } from 'kysely';
+import type { Tenant } from '../../api/contract/admin.ts';
+import type { MountCredentialList, MountInfo } from '../../api/contract/mount.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { TenantMountCredentialsTable } from '../db/schema.ts';
+import type { Database } from '../db/sqlite.ts';
+import { HttpProblem } from '../errors.ts';
+import type { StorageProvider } from '../storage/provider.ts';
+import { recordAudit, type Actor } from './audit.ts';
+
+export interface MountCredentialDeps {
+  db: Database;
+  clock: Clock;
+  storage: StorageProvider;
+}
+
+type Row = Selectable<TenantMountCredentialsTable>;
+
+/** After so many failures a deletion is `failed`, and an operator should look. */
+const ATTEMPTS_UNTIL_FAILED = 6;
+
+export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Promise<MountInfo> {
+  const [newest] = await active(deps, tenant).limit(1).execute();
+  return {
+    tenant_id: tenant.id,
+    bucket_name: tenant.bucket_name,
+    has_credentials: newest !== undefined,
+    credentials_created_at: newest?.created_at ?? null,
+  };
+}
+
+export async function listMountCredentials(
+  deps: MountCredentialDeps,
+  tenant: Tenant,
+): Promise<MountCredentialList> {
+  const rows = await active(deps, tenant).execute();
+  return {
+    credentials: rows.map((row) => ({
+      id: row.id,
+      access_key: row.access_key,
+      description: row.description,
+      permission: row.permission,
+      prefix: row.prefix,
+      created_at: row.created_at,
+      confirmed_at: row.confirmed_at,
+      last_used_at: row.last_used_at,
+      expires_at: row.expires_at,
+    })),
+  };
+}
+
+/** Neither revoked nor expired, newest first. */
+function active({ db, clock }: MountCredentialDeps, tenant: Tenant) {
+  const now = new Date(clock.now()).toISOString();
+  return db
+    .selectFrom('tenant_mount_credentials')
+    .selectAll()
+    .where('tenant_id', '=', tenant.id)
+    .where('revoked_at', 'is', null)
+    .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc');
+}
+
+/** The client says that it uses the key: the first time is recorded, later ones are a heartbeat. */
+export async function confirmMountCredential(
+  deps: MountCredentialDeps,
+  tenant: Tenant,
+  id: string,
+  actor: Actor,
+): Promise<void> {
+  const { db, clock } = deps;
+  const now = new Date(clock.now()).toISOString();
+  await db.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('tenant_mount_credentials')
+      .select(['confirmed_at', 'revoked_at'])
+      .where('id', '=', id)
+      .where('tenant_id', '=', tenant.id)
+      .executeTakeFirst();
+    if (row?.revoked_at !== null) throw noSuchCredential();
+    await transaction
+      .updateTable('tenant_mount_credentials')
+      .set({ confirmed_at: row.confirmed_at ?? now, last_used_at: now, updated_at: now })
+      .where('id', '=', id)
+      .execute();
+    if (row.confirmed_at !== null) return;
+    await recordAudit(transaction, clock, {
+      ...actor,
+      type: 'MountCredentialConfirmedEvent',
+      tenantId: tenant.id,
+      subjectId: id,
+    });
+  });
+}
+
+/**
+ * Ends a credential here at once and at the provider: key first, then policy. Repeating it is
+ * allowed and does what is still owed.
+ *
+ * @param mayRevoke whether the caller may end the credential that this actor created
+ * @throws HttpProblem 404; 403 `not-yours`; 503 `revocation-pending` when the provider has not
+ *   confirmed it, so that nobody takes a key for dead that still opens the bucket
+ */
+export async function revokeMountCredential(
+  deps: MountCredentialDeps,
+  tenant: Tenant,
+  id: string,
+  actor: Actor,
+  mayRevoke: (createdBy: string) => boolean,
+): Promise<void> {
+  const row = await markRevoked(deps, tenant, id, actor, mayRevoke);
+  if (row.tigris_deletion_status === 'completed') return;
+  if (!(await deleteAtProvider(deps, row))) {
+    throw new HttpProblem(503, 'revocation-pending', 'The object storage has not confirmed it.', {
+      detail: 'The credential is revoked here; its key is deleted as soon as the storage answers.',
+      headers: { 'retry-after': '10' },
+    });
+  }
+}
+
+async function markRevoked(
+  { db, clock }: MountCredentialDeps,
+  tenant: Tenant,
+  id: string,
+  actor: Actor,
+  mayRevoke: (createdBy: string) => boolean,
+): Promise<Row> {
+  const now = new Date(clock.now()).toISOString();
+  return db.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('tenant_mount_credentials')
+      .selectAll()
+      .where('id', '=', id)
+      .where('tenant_id', '=', tenant.id)
+      .executeTakeFirst();
+    if (row === undefined) throw noSuchCredential();
+    if (!mayRevoke(row.created_by)) {
+      throw new HttpProblem(403, 'not-yours', 'Somebody else created this credential.');
+    }
+    if (row.revoked_at !== null) return row;
+    await transaction
+      .updateTable('tenant_mount_credentials')
+      .set({ revoked_at: now, updated_at: now })
+      .where('id', '=', id)
+      .execute();
+    await recordAudit(transaction, clock, {
+      ...actor,
+      type: 'MountCredentialRevokedEvent',
+      tenantId: tenant.id,
+      subjectId: id,
+      data: { access_key: row.access_key },
+    });
+    return { ...row, revoked_at: now };
+  });
+}
+
+/** Tries once, and writes down how it went. @returns whether key and policy are gone */
+export async function deleteAtProvider(
+  { db, clock, storage }: MountCredentialDeps,
+  row: Row,
+): Promise<boolean> {
+  const note = (values: Partial<Row>) =>
+    db
+      .updateTable('tenant_mount_credentials')
+      .set({ ...values, updated_at: new Date(clock.now()).toISOString() })
+      .where('id', '=', row.id);
+  try {
+    await storage.deleteAccessKey(row.access_key);
+    await storage.deletePolicy(row.policy_arn);
+  } catch (error) {
+    const attempts = row.deletion_attempts + 1;
+    const failed = attempts >= ATTEMPTS_UNTIL_FAILED;
+    await db.transaction().execute(async (transaction) => {
+      await transaction
+        .updateTable('tenant_mount_credentials')
+        .set({
+          deletion_attempts: attempts,
+          deletion_last_error: error instanceof Error ? error.message : String(error),
+          tigris_deletion_status: failed ? 'failed' : 'pending',
+          updated_at: new Date(clock.now()).toISOString(),
+        })
+        .where('id', '=', row.id)
+        .execute();
+      if (!failed || row.tigris_deletion_status === 'failed') return;
+      await recordAudit(transaction, clock, {
+        actor: 'server',
+        type: 'MountCredentialDeletionFailedEvent',
+        tenantId: row.tenant_id,
+        subjectId: row.id,
+        data: { access_key: row.access_key, attempts },
+      });
+    });
+    return false;
+  }
+  await note({ tigris_deletion_status: 'completed', deletion_last_error: null }).execute();
+  return true;
+}
+
+/** A foreign one and one that never was look the same. */
+function noSuchCredential(): HttpProblem {
+  return new HttpProblem(404, 'credential-not-found', 'There is no such credential.');
+}

@@ -1,0 +1,62 @@
+import type { Problem } from '../api/contract/problem.ts';
+
+/** Why the server did not start; `message` is a sentence for people. */
+export class ServerStartError extends Error {
+  override readonly name = 'ServerStartError';
+  readonly code:
+    | 'invalid-setting'
+    | 'port-taken'
+    | 'address-not-available'
+    | 'folder-not-writable'
+    | 'database-newer'
+    | 'database-unreadable'
+    | 'storage-unusable'
+    | 'disk-full'
+    | 'signing-key-locked';
+  readonly suggestions: string[];
+  constructor(
+    code: ServerStartError['code'],
+    message: string,
+    options: { suggestions?: string[]; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.code = code;
+    this.suggestions = options.suggestions ?? [];
+  }
+}
+
+interface ProblemOptions {
+  detail?: string;
+  field?: string;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** A refusal that becomes problem+json (RFC 9457). `code` is stable and kebab-case. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem';
+  readonly status: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #options: ProblemOptions;
+
+  constructor(status: number, code: string, title: string, options: ProblemOptions = {}) {
+    super(title, options.cause === undefined ? {} : { cause: options.cause });
+    this.status = status;
+    this.code = code;
+    this.headers = options.headers ?? {};
+    this.#options = options;
+  }
+
+  toBody(): Problem {
+    const { detail, field } = this.#options;
+    return {
+      type: `urn:cloud-cli:problem:${this.code}`,
+      title: this.message,
+      status: this.status,
+      ...(detail === undefined ? {} : { detail }),
+      code: this.code,
+      ...(field === undefined ? {} : { field }),
+    };
+  }
+}

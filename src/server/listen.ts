@@ -1,0 +1,153 @@
+import type { FastifyInstance } from 'fastify';
+import { adminTokenFile } from '../api/contract/local-server.ts';
+import { isErrno } from '../platform/atomic-file.ts';
+import { systemClock, type Clock } from '../platform/clock.ts';
+import { acquireLock } from '../platform/lock.ts';
+import { buildApp } from './app.ts';
+import { useDataFolder } from './data-folder.ts';
+import { migrate } from './db/migrate.ts';
+import { openSqlite } from './db/sqlite.ts';
+import { AccessTokens } from './domain/access-tokens.ts';
+import { bootstrap, type BootstrapResult } from './domain/bootstrap.ts';
+import { Intents } from './domain/intents.ts';
+import { loadMasterKey } from './domain/master-key.ts';
+import { recover, type RecoveryReport } from './domain/recovery.ts';
+import { loadSigningKeys } from './domain/signing-keys.ts';
+import { ServerStartError } from './errors.ts';
+import { logOptions } from './plugins/request-log.ts';
+import { filesIn, type ServerSettings } from './settings.ts';
+import { openStorage, type StorageHandle } from './storage/open-storage.ts';
+import type { StorageProvider } from './storage/provider.ts';
+
+export interface StartOptions {
+  settings: ServerSettings;
+  version: string;
+  /** Where JSON log lines go. */
+  logStream: NodeJS.WritableStream;
+  clock?: Clock;
+  /** Stands between the domain and the provider: for tests of lost replies and crashes. */
+  wrapStorage?: (storage: StorageProvider) => StorageProvider;
+}
+
+export interface RunningServer {
+  /** Where clients reach it. */
+  url: string;
+  /** S3 endpoint that clients are given. */
+  storageUrl: string;
+  dataFolder: string;
+  /** Null when the operator chose the first token. */
+  adminTokenFile: string | null;
+  /** The object store in this process, if it is one. */
+  objectStore: StorageHandle['objectStore'];
+  /** Finishes what an earlier run left; also done at start and every minute. */
+  recover(): Promise<RecoveryReport>;
+  /** Answers running requests, then closes storage and database. */
+  close(): Promise<void>;
+}
+
+const RECOVERY_EVERY_MS = 60_000;
+
+/**
+ * Starts everything in order: folder, lock, database, keys, storage, leftovers, HTTP. If a step
+ * fails, the earlier ones are undone.
+ *
+ * @throws ServerStartError; LockHeldError when a server runs in this folder
+ */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const { settings } = options;
+  const clock = options.clock ?? systemClock;
+  const files = filesIn(settings.dataFolder);
+  await using opened = new AsyncDisposableStack();
+
+  await useDataFolder(settings.dataFolder);
+  const lock = await acquireLock(files.lock, { command: 'cloud server start', clock });
+  opened.defer(() => lock.release());
+  const db = await openSqlite(files.database);
+  opened.defer(() => db.destroy());
+  await migrate(db, clock);
+  const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
+  const keys = await loadSigningKeys(db, clock, masterKey);
+  const storage = await openStorage(settings, masterKey);
+  opened.defer(() => storage.close());
+  const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
+  const intents = new Intents(db, clock);
+  const recovery = { db, clock, storage: provider, intents };
+
+  const listening = { url: settings.publicUrl ?? '' };
+  const app = buildApp({
+    ...recovery,
+    accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
+    jwks: keys.jwks,
+    bucketPrefix: settings.bucketPrefix,
+    version: options.version,
+    logger: logOptions(settings.logLevel ?? 'info', options.logStream),
+  });
+  opened.defer(() => app.close());
+  const seeded = await bootstrap({
+    db,
+    clock,
+    seedToken: settings.seedToken,
+    tokenFile: adminTokenFile(settings.dataFolder),
+  });
+  logBootstrap(app, seeded);
+  await runRecovery(app, recovery);
+  const address = await listen(app, settings);
+  listening.url = settings.publicUrl ?? address;
+  const timer = setInterval(() => void runRecovery(app, recovery), RECOVERY_EVERY_MS).unref();
+  opened.defer(() => clearInterval(timer));
+
+  const running = opened.move();
+  return {
+    url: listening.url,
+    storageUrl: provider.endpointUrl,
+    dataFolder: settings.dataFolder,
+    adminTokenFile: seeded.tokenFile,
+    objectStore: storage.objectStore,
+    recover: () => recover(recovery),
+    close: () => running.disposeAsync(),
+  };
+}
+
+async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    if (isErrno(cause, 'EADDRINUSE')) {
+      throw new ServerStartError('port-taken', `Port ${port} is in use by another program.`, {
+        suggestions: ['Choose another one: --port 8800'],
+        cause,
+      });
+    }
+    if (isErrno(cause, 'EADDRNOTAVAIL', 'ENOTFOUND', 'EACCES')) {
+      throw new ServerStartError('address-not-available', `Cannot listen on ${host}:${port}.`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+  const bound = app.server.address();
+  const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
+}
+
+async function runRecovery(
+  app: FastifyInstance,
+  deps: Parameters<typeof recover>[0],
+): Promise<void> {
+  try {
+    const report = await recover(deps);
+    if (report.cleaned + report.deleted + report.postponed > 0) app.log.info(report, 'recovery');
+  } catch (err) {
+    // The next round tries again; a server that cannot clean up can still serve.
+    app.log.error({ err }, 'recovery failed');
+  }
+}
+
+function logBootstrap(app: FastifyInstance, { outcome, reason, tokenFile }: BootstrapResult): void {
+  if (outcome === 'ignored') {
+    app.log.warn({ reason }, 'CLOUD_SERVER_TOKEN is ignored: it only seeds the first admin token');
+  } else if (outcome !== 'unchanged') {
+    app.log.info({ outcome, tokenFile }, 'the first admin token is in force');
+  }
+}

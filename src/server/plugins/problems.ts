@@ -1,0 +1,73 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
+import { isDatabaseFull } from '../db/sqlite-errors.ts';
+import { HttpProblem } from '../errors.ts';
+import { InvalidFieldError } from './validation.ts';
+
+/** Every refusal leaves as problem+json; what we did not foresee says nothing of our insides. */
+export function useProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    sendProblem(request, reply, toProblem(error)),
+  );
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new HttpProblem(404, 'not-found', 'There is nothing here.')),
+  );
+}
+
+function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: HttpProblem,
+): FastifyReply {
+  if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.message);
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type(PROBLEM_CONTENT_TYPE)
+    .send(problem.toBody());
+}
+
+/** Fastify's own refusals by status; a message of its is for developers and is not passed on. */
+const FRAMEWORK: Record<number, readonly [code: string, title: string]> = {
+  400: ['malformed-request', 'The request cannot be read.'],
+  404: ['not-found', 'There is nothing here.'],
+  408: ['too-slow', 'The request took too long to arrive.'],
+  413: ['body-too-large', 'The body is too large.'],
+  414: ['address-too-long', 'The address is too long.'],
+  415: ['media-type', 'This content type is not understood here.'],
+  503: ['stopping', 'The server is stopping.'],
+};
+
+export function toProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof InvalidFieldError) {
+    const { field, message } = error;
+    return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
+      detail: message,
+      ...(field === '' ? {} : { field }),
+    });
+  }
+  if (isDatabaseFull(error)) {
+    return new HttpProblem(503, 'disk-full', 'The disk of the server is full.', {
+      headers: { 'retry-after': '60' },
+      cause: error,
+    });
+  }
+  const status = statusOf(error);
+  const known = status === undefined ? undefined : FRAMEWORK[status];
+  if (status !== undefined && known !== undefined) return new HttpProblem(status, ...known);
+  return new HttpProblem(500, 'internal-error', 'Something went wrong in the server.', {
+    cause: error,
+  });
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code.startsWith('FST_') &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number'
+    ? error.statusCode
+    : undefined;
+}

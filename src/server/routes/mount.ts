@@ -1,0 +1,77 @@
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod/mini';
+import {
+  CreateMountCredential,
+  type MountCredentialList,
+  type MountCredentialWithSecret,
+  type MountInfo,
+} from '../../api/contract/mount.ts';
+import { issueMountCredential, type IssuanceDeps } from '../domain/issuance.ts';
+import {
+  confirmMountCredential,
+  listMountCredentials,
+  mountInfo,
+  revokeMountCredential,
+} from '../domain/mount-credentials.ts';
+import {
+  actorOf,
+  principalOf,
+  requireScope,
+  tenantOf,
+  type Guards,
+} from '../plugins/authentication.ts';
+
+/** Fastify validates an absent body as null. */
+const Body = z.nullable(CreateMountCredential);
+/** Not checked for its form: what is no id names no credential, which is a 404. */
+const Params = z.object({ cred_id: z.string() });
+type Params = z.infer<typeof Params>;
+
+/** SPEC-8's four routes, and `confirm`. */
+export function mountRoutes(app: FastifyInstance, deps: IssuanceDeps, guards: Guards): void {
+  app.get(
+    '/tenant/mount/info',
+    { onRequest: guards.tenant('mount:read') },
+    async (request): Promise<MountInfo> => mountInfo(deps, tenantOf(request)),
+  );
+  app.get(
+    '/tenant/mount/credentials',
+    { onRequest: guards.tenant('mount:read') },
+    async (request): Promise<MountCredentialList> => listMountCredentials(deps, tenantOf(request)),
+  );
+  app.post<{ Body: CreateMountCredential | null }>(
+    '/tenant/mount/credentials',
+    { onRequest: guards.tenant('mount:read'), schema: { body: Body } },
+    async (request, reply): Promise<MountCredentialWithSecret> => {
+      const body = request.body ?? {};
+      if (body.permission !== 'ro') requireScope(principalOf(request), 'mount');
+      const issued = await issueMountCredential(deps, tenantOf(request), body, actorOf(request));
+      reply.code(201).header('cache-control', 'no-store');
+      return issued;
+    },
+  );
+  app.post<{ Params: Params }>(
+    '/tenant/mount/credentials/:cred_id/confirm',
+    { onRequest: guards.tenant('mount:read'), schema: { params: Params } },
+    async (request, reply) => {
+      const { cred_id: id } = request.params;
+      await confirmMountCredential(deps, tenantOf(request), id, actorOf(request));
+      return reply.code(204).send();
+    },
+  );
+  app.delete<{ Params: Params }>(
+    '/tenant/mount/credentials/:cred_id',
+    { onRequest: guards.tenant('mount'), schema: { params: Params } },
+    async (request, reply) => {
+      const { scopes, subject } = principalOf(request);
+      await revokeMountCredential(
+        deps,
+        tenantOf(request),
+        request.params.cred_id,
+        actorOf(request),
+        (createdBy) => createdBy === subject || scopes.includes('tenant'),
+      );
+      return reply.code(204).send();
+    },
+  );
+}

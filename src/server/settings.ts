@@ -1,0 +1,230 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { DEFAULT_SERVER_PORT, defaultServerFolder } from '../api/contract/local-server.ts';
+import { parseToken } from '../api/contract/token.ts';
+import {
+  FaultFlagError,
+  parseFaultFlags,
+  type FaultFlags,
+  type FaultOptions,
+} from '../object-store/index.ts';
+import type { Host } from '../platform/host.ts';
+import { ServerStartError } from './errors.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Tigris, or another service with S3 and the IAM query API. */
+export interface ExternalStorage {
+  kind: 'external';
+  /** What clients are told, and what we use. */
+  s3Endpoint: string;
+  iamEndpoint: string;
+  region: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** The object store in this process. `port` undefined: the one of the last start, or a free one. */
+export interface EmbeddedStorage {
+  kind: 'embedded';
+  port: number | undefined;
+  /** Trouble on purpose, for tests and demonstrations. */
+  faults: FaultOptions;
+}
+
+export interface ServerSettings {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  dataFolder: string;
+  /** Where clients reach us, without a slash at its end; undefined: where we listen. */
+  publicUrl: string | undefined;
+  logLevel: LogLevel | undefined;
+  /** 32 bytes that wrap the signing keys; undefined: a file in the data folder. */
+  masterKey: Buffer | undefined;
+  /** The first admin token, if the operator chose it. */
+  seedToken: string | undefined;
+  storage: ExternalStorage | EmbeddedStorage;
+  /** First part of the names of new buckets. */
+  bucketPrefix: string;
+  /** Where new buckets lie: Tigris's `X-Tigris-Regions`; undefined: its default. */
+  bucketRegions: string | undefined;
+}
+
+/** What the command line says; it wins over the environment. */
+export interface SettingOverrides {
+  host?: string | undefined;
+  port?: number | undefined;
+  dataFolder?: string | undefined;
+  storagePort?: number | undefined;
+  storageFaults?: FaultFlags;
+}
+
+/**
+ * Reads every `CLOUD_SERVER_…` variable once. A secret can be given by `…_FILE` instead.
+ *
+ * @throws ServerStartError `invalid-setting`, naming the variable, never its value
+ */
+export async function readSettings(
+  host: Pick<Host, 'env' | 'places'>,
+  overrides: SettingOverrides = {},
+): Promise<ServerSettings> {
+  const read = new Variables(host.env);
+  const level = read.text('LOG_LEVEL');
+  const logLevel = LOG_LEVELS.find((each) => each === level);
+  if (level !== undefined && logLevel === undefined) {
+    throw invalid('LOG_LEVEL', `is none of ${LOG_LEVELS.join(', ')}`);
+  }
+  const folder = overrides.dataFolder ?? read.text('DATA');
+  if (overrides.dataFolder === undefined && folder !== undefined && !isAbsolute(folder)) {
+    throw invalid('DATA', 'is not an absolute path');
+  }
+  const seedToken = await read.secret('TOKEN');
+  if (seedToken !== undefined && (seedToken.length < 32 || /\s/.test(seedToken))) {
+    throw invalid('TOKEN', 'has fewer than 32 characters, or spaces');
+  }
+  const kind = seedToken === undefined ? undefined : parseToken(seedToken)?.kind;
+  if (kind !== undefined && kind !== 'adm') {
+    throw invalid('TOKEN', 'is an API key or refresh token, not an admin token');
+  }
+  return {
+    host: overrides.host ?? read.text('HOST') ?? '127.0.0.1',
+    port: overrides.port ?? read.port('PORT') ?? DEFAULT_SERVER_PORT,
+    dataFolder: folder === undefined ? defaultServerFolder(host.places) : resolve(folder),
+    publicUrl: read.url('PUBLIC_URL'),
+    logLevel,
+    masterKey: parseKey(await read.secret('KEY')),
+    seedToken,
+    storage: await readStorage(read, overrides),
+    bucketPrefix: readBucketPrefix(read),
+    bucketRegions: read.text('BUCKET_REGIONS'),
+  };
+}
+
+async function readStorage(
+  read: Variables,
+  overrides: SettingOverrides,
+): Promise<ServerSettings['storage']> {
+  const s3Endpoint = read.url('S3_ENDPOINT');
+  if (s3Endpoint === undefined) {
+    return {
+      kind: 'embedded',
+      port: overrides.storagePort ?? read.port('STORAGE_PORT'),
+      faults: readFaults(overrides.storageFaults ?? {}),
+    };
+  }
+  const because = `is needed because ${PREFIX}S3_ENDPOINT is set`;
+  const needed = <T>(name: string, value: T | undefined): T => {
+    if (value === undefined) throw invalid(name, because);
+    return value;
+  };
+  return {
+    kind: 'external',
+    s3Endpoint,
+    iamEndpoint: needed('IAM_ENDPOINT', read.url('IAM_ENDPOINT')),
+    region: read.text('S3_REGION') ?? 'auto',
+    accessKeyId: needed('S3_ACCESS_KEY_ID', read.text('S3_ACCESS_KEY_ID')),
+    secretAccessKey: needed('S3_SECRET_ACCESS_KEY', await read.secret('S3_SECRET_ACCESS_KEY')),
+  };
+}
+
+function readFaults(flags: FaultFlags): FaultOptions {
+  try {
+    return parseFaultFlags(flags);
+  } catch (cause) {
+    if (!(cause instanceof FaultFlagError)) throw cause;
+    throw new ServerStartError('invalid-setting', `${cause.message}.`, { cause });
+  }
+}
+
+function readBucketPrefix(read: Variables): string {
+  const prefix = read.text('BUCKET_PREFIX') ?? 'cloud';
+  // A bucket's name ends at 63: the slug's first 20, 16 of randomness, two hyphens.
+  if (!/^[a-z0-9][a-z0-9-]{0,14}$/.test(prefix)) {
+    throw invalid('BUCKET_PREFIX', 'is not 1 to 15 lower-case letters, digits and hyphens');
+  }
+  return prefix;
+}
+
+function parseKey(text: string | undefined): Buffer | undefined {
+  if (text === undefined) return undefined;
+  const key = /^[0-9a-f]{64}$/i.test(text)
+    ? Buffer.from(text, 'hex')
+    : Buffer.from(text, 'base64url');
+  if (key.length !== 32) throw invalid('KEY', 'is not 32 bytes in hexadecimal or base64');
+  return key;
+}
+
+const PREFIX = 'CLOUD_SERVER_';
+
+/** The environment, one variable at a time; an empty one counts as not set. */
+class Variables {
+  readonly #env: NodeJS.ProcessEnv;
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#env[PREFIX + name];
+    return value === undefined || value === '' ? undefined : value;
+  }
+
+  port(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+    if (port < 0 || port > 65_535) throw invalid(name, 'is not a port (0 to 65535)');
+    return port;
+  }
+
+  url(name: string): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const url = URL.parse(text);
+    const plain = url?.search === '' && url.hash === '' && url.username === '';
+    if (!plain || !['http:', 'https:'].includes(url.protocol)) {
+      throw invalid(name, 'is not an http or https address');
+    }
+    return text.replace(/\/+$/, '');
+  }
+
+  /** A value from the variable or from the file that `…_FILE` names; the last line end is cut. */
+  async secret(name: string): Promise<string | undefined> {
+    const value = this.text(name);
+    const path = this.text(`${name}_FILE`);
+    if (path === undefined) return value;
+    if (value !== undefined) throw invalid(name, `and ${PREFIX}${name}_FILE are both set`);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+      throw invalid(`${name}_FILE`, `names a file that cannot be read (${code})`);
+    }
+    const secret = text.replace(/\r?\n$/, '');
+    if (secret === '') throw invalid(`${name}_FILE`, 'names an empty file');
+    return secret;
+  }
+}
+
+function invalid(name: string, what: string): ServerStartError {
+  return new ServerStartError('invalid-setting', `${PREFIX}${name} ${what}.`);
+}
+
+/** The files of a server's folder. */
+export function filesIn(folder: string): {
+  database: string;
+  lock: string;
+  masterKey: string;
+  storagePort: string;
+  storage: string;
+} {
+  return {
+    database: join(folder, 'server.sqlite'),
+    lock: join(folder, 'server.lock'),
+    masterKey: join(folder, 'server.key'),
+    storagePort: join(folder, 'storage-port'),
+    storage: join(folder, 'storage'),
+  };
+}

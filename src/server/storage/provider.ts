@@ -1,0 +1,49 @@
+/** A key pair as the provider made it. The secret exists only here and in the answer. */
+export interface AccessKeyPair {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/**
+ * What the domain asks of object storage. Deletions count "not found" as done. Every method throws
+ * `StorageError` and has a deadline of its own.
+ */
+export interface StorageProvider {
+  /** What clients are told. */
+  readonly endpointUrl: string;
+  readonly region: string;
+  /** @returns false when somebody has that name already */
+  createBucket(name: string): Promise<boolean>;
+  /** Deletes an empty bucket. */
+  deleteBucket(name: string): Promise<void>;
+  /** @returns the policy's ARN */
+  createPolicy(name: string, document: object): Promise<string>;
+  /** ARN of the policy with this very name, if there is one. */
+  findPolicy(name: string): Promise<string | undefined>;
+  deletePolicy(arn: string): Promise<void>;
+  /** `label` is a name for people and for `findAccessKeys`; it identifies nothing. */
+  createAccessKey(label: string): Promise<AccessKeyPair>;
+  findAccessKeys(label: string): Promise<string[]>;
+  deleteAccessKey(accessKeyId: string): Promise<void>;
+  attachPolicy(accessKeyId: string, arn: string): Promise<void>;
+  /** Whether this key can list below `prefix` ('' for the whole bucket) now. */
+  canList(key: AccessKeyPair, bucket: string, prefix: string): Promise<boolean>;
+}
+
+/**
+ * The provider refused or could not be reached. `code` is its own (`NoSuchBucket` …) or
+ * `Unreachable`, `BadAnswer`; `status` is 0 when there was no answer, and then nobody knows whether
+ * the call took effect.
+ */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+  readonly action: string;
+  readonly code: string;
+  readonly status: number;
+  constructor(action: string, code: string, status: number, cause?: unknown) {
+    super(`${action} at the object storage: ${code}`, cause === undefined ? {} : { cause });
+    this.action = action;
+    this.code = code;
+    this.status = status;
+  }
+}

@@ -1,0 +1,111 @@
+import { IamClient } from './iam-client.ts';
+import { StorageError, type AccessKeyPair, type StorageProvider } from './provider.ts';
+import { createSigner, type Signer } from './signed-requests.ts';
+
+export interface TigrisOptions {
+  /** Addresses without a slash at the end. */
+  s3Endpoint: string;
+  iamEndpoint: string;
+  region: string;
+  /** The key that may create buckets, keys and policies. */
+  accessKeyId: string;
+  secretAccessKey: string;
+  /** `X-Tigris-Regions` of new buckets. */
+  bucketRegions: string | undefined;
+}
+
+/**
+ * Object storage that speaks S3 and the IAM query API as Tigris does. The object store of this
+ * product is spoken to in the same way: it differs by addresses and keys alone.
+ */
+export class TigrisStorage implements StorageProvider {
+  readonly endpointUrl: string;
+  readonly region: string;
+  readonly #bucketRegions: string | undefined;
+  readonly #s3: Signer;
+  readonly #iam: IamClient;
+
+  constructor(options: TigrisOptions) {
+    this.endpointUrl = options.s3Endpoint;
+    this.region = options.region;
+    this.#bucketRegions = options.bucketRegions;
+    this.#s3 = createSigner(options, 's3', options.region);
+    this.#iam = new IamClient(options.iamEndpoint, createSigner(options, 'iam', options.region));
+  }
+
+  async createBucket(name: string): Promise<boolean> {
+    try {
+      await this.#s3({
+        action: 'CreateBucket',
+        method: 'PUT',
+        url: this.#bucketUrl(name),
+        headers:
+          this.#bucketRegions === undefined ? {} : { 'x-tigris-regions': this.#bucketRegions },
+      });
+      return true;
+    } catch (error) {
+      // 409: the name is somebody's. Even our own organization's bucket is not this tenant's.
+      if (error instanceof StorageError && error.status === 409) return false;
+      throw error;
+    }
+  }
+
+  async deleteBucket(name: string): Promise<void> {
+    try {
+      await this.#s3({ action: 'DeleteBucket', method: 'DELETE', url: this.#bucketUrl(name) });
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.status !== 404) throw error;
+    }
+  }
+
+  createPolicy(name: string, document: object): Promise<string> {
+    return this.#iam.createPolicy(name, document);
+  }
+
+  findPolicy(name: string): Promise<string | undefined> {
+    return this.#iam.findPolicy(name);
+  }
+
+  deletePolicy(arn: string): Promise<void> {
+    return this.#iam.deletePolicy(arn);
+  }
+
+  createAccessKey(label: string): Promise<AccessKeyPair> {
+    return this.#iam.createAccessKey(label);
+  }
+
+  findAccessKeys(label: string): Promise<string[]> {
+    return this.#iam.findAccessKeys(label);
+  }
+
+  deleteAccessKey(accessKeyId: string): Promise<void> {
+    return this.#iam.deleteAccessKey(accessKeyId);
+  }
+
+  attachPolicy(accessKeyId: string, arn: string): Promise<void> {
+    return this.#iam.attachPolicy(accessKeyId, arn);
+  }
+
+  async canList(key: AccessKeyPair, bucket: string, prefix: string): Promise<boolean> {
+    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': '1', prefix });
+    try {
+      await createSigner(
+        key,
+        's3',
+        this.region,
+      )({
+        action: 'ListObjectsV2',
+        method: 'GET',
+        url: `${this.#bucketUrl(bucket)}?${query.toString()}`,
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+
+  #bucketUrl(name: string): string {
+    return `${this.endpointUrl}/${name}`;
+  }
+}
