@@ -1,0 +1,162 @@
+import type { Bodies, Segment } from './bodies.ts';
+import type { Bucket } from './buckets.ts';
+import type { ChecksumAlgorithm } from './checksums.ts';
+import { indexRows, type ListingView, type RowSource } from './listing.ts';
+import { integerColumn, optionalText, textColumn, type Database, type Row } from './database.ts';
+
+/** A checksum kept with an object, as the SDKs ask for it. */
+export interface StoredChecksum {
+  algorithm: ChecksumAlgorithm;
+  /** Base64; a composite one ends in `-<number of parts>`. */
+  value: string;
+  type: 'FULL_OBJECT' | 'COMPOSITE';
+}
+
+/** Response headers kept with an object (`content-type`, `x-amz-meta-…`), lower-case names. */
+export type StoredHeaders = Readonly<Record<string, string>>;
+
+export interface ObjectRecord {
+  readonly key: string;
+  /** When this version was written, microseconds since the epoch. */
+  readonly stamp: number;
+  readonly size: number;
+  /** Without quotation marks. */
+  readonly etag: string;
+  readonly headers: StoredHeaders;
+  readonly checksum: StoredChecksum | undefined;
+  readonly segments: readonly Segment[];
+}
+
+const COLUMNS = 'key, stamp, size, etag, headers, checksum, segments';
+const DAY_US = 86_400_000_000;
+
+function toObject(row: Row): ObjectRecord {
+  return {
+    key: textColumn(row, 'key'),
+    stamp: integerColumn(row, 'stamp'),
+    size: integerColumn(row, 'size'),
+    etag: textColumn(row, 'etag'),
+    headers: JSON.parse(textColumn(row, 'headers')) as StoredHeaders,
+    checksum: parseOptional(optionalText(row, 'checksum')),
+    segments: JSON.parse(textColumn(row, 'segments')) as Segment[],
+  };
+}
+
+function parseOptional(text: string | undefined): StoredChecksum | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as StoredChecksum);
+}
+
+/** The objects of all buckets: present ones, versions that snapshots need, soft-deleted ones. */
+export class Objects {
+  readonly #database: Database;
+  readonly #bodies: Bodies;
+  constructor(database: Database, bodies: Bodies) {
+    this.#database = database;
+    this.#bodies = bodies;
+  }
+
+  find(bucket: number, key: string): ObjectRecord | undefined {
+    const row = this.#database.get(
+      `SELECT ${COLUMNS} FROM objects WHERE bucket = ? AND key = ?`,
+      bucket,
+      key,
+    );
+    return row === undefined ? undefined : toObject(row);
+  }
+
+  /** The version that was current at `stamp`, in a bucket that keeps versions. */
+  findAt(bucket: number, key: string, stamp: number): ObjectRecord | undefined {
+    const current = this.find(bucket, key);
+    if (current !== undefined && current.stamp <= stamp) return current;
+    const row = this.#database.get(
+      `SELECT ${COLUMNS} FROM history WHERE bucket = ? AND key = ? AND stamp <= ? AND ended > ?
+       ORDER BY stamp DESC LIMIT 1`,
+      bucket,
+      key,
+      stamp,
+      stamp,
+    );
+    return row === undefined ? undefined : toObject(row);
+  }
+
+  /** Inside a write: `object` becomes current; what it replaces goes to history or is released. */
+  put(bucket: Bucket, object: ObjectRecord): void {
+    this.#retire(bucket, object.key, object.stamp, false);
+    this.#database.run(
+      `INSERT INTO objects (bucket, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      bucket.id,
+      ...values(object),
+    );
+  }
+
+  /** Inside a write: removes the current version. Returns what was there. */
+  remove(bucket: Bucket, key: string, stamp: number): ObjectRecord | undefined {
+    return this.#retire(bucket, key, stamp, true);
+  }
+
+  #retire(bucket: Bucket, key: string, stamp: number, deleted: boolean): ObjectRecord | undefined {
+    const before = this.find(bucket.id, key);
+    if (before === undefined) return undefined;
+    // Where versions are kept anyway, a delete only ends the last of them.
+    const days = deleted && !bucket.snapshots ? bucket.softDeleteDays : undefined;
+    if (bucket.snapshots || days !== undefined) {
+      const expires = days === undefined ? null : stamp + days * DAY_US;
+      this.#database.run(
+        `INSERT INTO history (bucket, ${COLUMNS}, ended, deleted, expires)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        bucket.id,
+        ...values(before),
+        stamp,
+        deleted ? 1 : 0,
+        expires,
+      );
+    } else {
+      this.#bodies.release(before.segments);
+    }
+    this.#database.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket.id, key);
+    return before;
+  }
+
+  /** Inside a write: takes a row out without releasing its body, for a rename. */
+  detach(bucket: number, key: string): void {
+    this.#database.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket, key);
+  }
+
+  /** Rows of a bucket in order of their keys, for a listing. */
+  rows(bucket: number, view: ListingView): RowSource {
+    return indexRows(this.#database, bucket, view);
+  }
+
+  isEmpty(bucket: number): boolean {
+    return (
+      this.#database.get('SELECT 1 FROM objects WHERE bucket = ? LIMIT 1', bucket) === undefined
+    );
+  }
+
+  /** Inside a write: everything of a bucket, with its history. */
+  removeAll(bucket: number): void {
+    for (const table of ['objects', 'history']) {
+      for (const row of this.#database.all(
+        `SELECT segments FROM ${table} WHERE bucket = ?`,
+        bucket,
+      )) {
+        this.#bodies.release(JSON.parse(textColumn(row, 'segments')) as Segment[]);
+      }
+      this.#database.run(`DELETE FROM ${table} WHERE bucket = ?`, bucket);
+    }
+  }
+}
+
+function values(
+  object: ObjectRecord,
+): [string, number, number, string, string, string | null, string] {
+  return [
+    object.key,
+    object.stamp,
+    object.size,
+    object.etag,
+    JSON.stringify(object.headers),
+    object.checksum === undefined ? null : JSON.stringify(object.checksum),
+    JSON.stringify(object.segments),
+  ];
+}
