@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
+import { fullestArgvs } from './argv.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { rcloneEnvironment } from './environment.ts';
 import { compareVersions, parseRcloneVersion, RCLONE_FLOOR, type Rclone } from './rclone.ts';
@@ -25,9 +27,10 @@ const probedSchema = z.object({
   }),
 });
 type Probed = z.infer<typeof probedSchema>;
-/** The number changes with what is asked, so that an older answer is not taken for a new one. */
+/** What the binaries were asked, so that the answer to an older question is not taken. */
+const question = createHash('sha256').update(JSON.stringify(fullestArgvs())).digest('hex');
 const cacheSchema = z.object({
-  format: z.literal(1),
+  question: z.literal(question),
   binaries: z.record(z.string(), probedSchema),
 });
 
@@ -141,7 +144,7 @@ async function writeCache(host: Host, binaries: Record<string, Probed>): Promise
   try {
     await ensurePrivateFolder(host.places.state);
     const present = Object.entries(binaries).filter(([path]) => existsSync(path));
-    const cache = { format: 1, binaries: Object.fromEntries(present) };
+    const cache = { question, binaries: Object.fromEntries(present) };
     await writeFileAtomic(cachePath(host), JSON.stringify(cache));
   } catch {
     // A state folder that cannot be written costs a tenth of a second at each command, no more.
