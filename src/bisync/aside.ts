@@ -1,0 +1,116 @@
+import { lstat, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isErrno, syncFolder } from '../platform/atomic-file.ts';
+import {
+  copyDurably,
+  fingerprintOf,
+  hashStable,
+  isSameContent,
+  placeNew,
+  temporaryBeside,
+  type LocalVersion,
+} from './local-file.ts';
+import { conflictPath } from './names.ts';
+import type { ConflictRecord, MovedAside, RunContext } from './run-context.ts';
+import { pathInside } from './safe-path.ts';
+
+/**
+ * Moves the file, which was just read as `local`, into the trash. If somebody replaced it in
+ * between, it is put back.
+ *
+ * @returns where it is now; undefined when it was not that version any more
+ */
+export async function moveAside(
+  run: RunContext,
+  path: string,
+  target: string,
+  local: LocalVersion,
+): Promise<string | undefined> {
+  const aside = await run.trash.take(path, target, local.md5, run.journal);
+  if (aside === undefined) return undefined;
+  const moved = await fingerprintOf(aside);
+  if (moved === undefined || !isSameContent(moved, local.fingerprint)) {
+    await putBack(run, path, target, aside);
+    return undefined;
+  }
+  const { size, modified } = moved;
+  run.tally.asides.push({ path, aside, fingerprint: { size, modified } });
+  return aside;
+}
+
+/**
+ * Undoes a move into the trash, if the file is still there. If the name is taken by now, the file
+ * becomes a conflict copy.
+ */
+export async function putBack(
+  run: RunContext,
+  path: string,
+  target: string,
+  aside: string,
+): Promise<void> {
+  if ((await statOf(aside)) === undefined) return;
+  if (await placeNew(aside, target)) await syncFolder(dirname(target));
+  else await keepAsConflictCopy(run, path, aside, { kept: 'local', open: true, from: 'local' });
+  await run.journal.write({ type: 'aside-done', aside });
+}
+
+/**
+ * Gives a private file of ours the first free conflict name beside `path`, never over something. A
+ * copy with the same content that is there already (from a run that was cut off) is taken instead.
+ * The file is gone from its old place afterwards.
+ *
+ * @returns the copy's path in the pair
+ */
+export async function keepAsConflictCopy(
+  run: RunContext,
+  path: string,
+  file: string,
+  about: Pick<ConflictRecord, 'kept' | 'open'> & { from: 'local' | 'cloud' },
+): Promise<string> {
+  const content = await hashStable(file, run.wait);
+  const { kept, open, from } = about;
+  const machine = from === 'cloud' ? 'cloud' : run.machine;
+  for (let number = 1; ; number += 1) {
+    const copy = conflictPath(path, machine, run.now(), number);
+    const target = await pathInside(run.pair.root, copy, { createFolders: true });
+    if (await placeNew(file, target)) await syncFolder(dirname(target));
+    else if ((await hashStable(target, run.wait))?.md5 === content?.md5) await rm(file);
+    else continue;
+    const record: ConflictRecord = { path, copy, kept, open };
+    run.tally.conflicts.push(record);
+    run.tally.newCopies.push(copy);
+    run.emit({ type: 'conflict', ...record });
+    return copy;
+  }
+}
+
+/**
+ * Looks again at the files that went into the trash: a program that still had one open may have
+ * written to it since. What it wrote becomes a conflict copy beside the path; the trash keeps its
+ * file too.
+ */
+export async function rescueLateWrites(
+  run: RunContext,
+  asides: readonly MovedAside[],
+): Promise<void> {
+  for (const { path, aside, fingerprint } of asides) {
+    const now = await statOf(aside);
+    if (now === undefined) continue;
+    if (now.size === fingerprint.size && now.modified === fingerprint.modified) continue;
+    const target = await pathInside(run.pair.root, path, { createFolders: true });
+    const temporary = temporaryBeside(target);
+    await run.journal.write({ type: 'temporary', file: temporary });
+    await copyDurably(aside, temporary);
+    await keepAsConflictCopy(run, path, temporary, { kept: 'cloud', open: true, from: 'local' });
+  }
+}
+
+async function statOf(file: string): Promise<MovedAside['fingerprint'] | undefined> {
+  try {
+    const entry = await lstat(file, { bigint: true });
+    return { size: entry.size, modified: entry.mtimeNs };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import type { Baseline, BaselineEntry } from './versions.ts';
+
+const FORMAT = 'cloud baseline 1';
+const lineSchema = z.tuple([z.string(), z.number(), z.string(), z.nullable(z.string())]);
+
+/** What the file of a pair's baseline says. */
+export type StoredBaseline =
+  | { state: 'present'; entries: Map<string, BaselineEntry> }
+  /** Never synced, or thrown away for a rebuild: the ancestor is empty and nothing is deleted. */
+  | { state: 'missing' }
+  /** It was there and cannot be trusted; it is kept beside for a look. Rebuilt as if missing. */
+  | { state: 'damaged' };
+
+/**
+ * Reads the baseline: what both sides last agreed on. It is one file, written atomically and closed
+ * by a checksum, and the only truth; the listings that rclone compares with are made from it anew
+ * before each run, so stale or missing ones cannot bring a deleted file back.
+ */
+export async function readBaseline(pairFolder: string): Promise<StoredBaseline> {
+  const path = join(pairFolder, 'baseline');
+  const text = await readTextIfExists(path);
+  if (text === undefined) return { state: 'missing' };
+  const entries = parseBaseline(text);
+  if (entries !== undefined) return { state: 'present', entries };
+  await rename(path, `${path}.damaged`);
+  return { state: 'damaged' };
+}
+
+export async function writeBaseline(pairFolder: string, baseline: Baseline): Promise<void> {
+  const lines = [...baseline].map(([path, { size, md5, etag }]) =>
+    JSON.stringify([path, size, md5, etag]),
+  );
+  const body = `${[FORMAT, ...lines].join('\n')}\n`;
+  await writeFileAtomic(join(pairFolder, 'baseline'), `${body}${digest(body)}\n`);
+}
+
+function parseBaseline(text: string): Map<string, BaselineEntry> | undefined {
+  const end = text.lastIndexOf('\n', text.length - 2) + 1;
+  const body = text.slice(0, end);
+  if (text.slice(end) !== `${digest(body)}\n` || !body.startsWith(`${FORMAT}\n`)) return undefined;
+  const entries = new Map<string, BaselineEntry>();
+  for (const line of body.split('\n').slice(1, -1)) {
+    const [path, size, md5, etag] = lineSchema.parse(JSON.parse(line));
+    entries.set(path, { size, md5, etag });
+  }
+  return entries;
+}
+
+function digest(body: string): string {
+  return createHash('sha256').update(body).digest('hex');
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { chmod, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from '../platform/atomic-file.ts';
+import { isS3Failure, S3RequestError } from '../s3/errors.ts';
+import { moveAside, putBack } from './aside.ts';
+import { hashStable, placeNew, temporaryBeside } from './local-file.ts';
+import { PathProblem } from './problems.ts';
+import { settle, type RunContext } from './run-context.ts';
+import { isExactName, pathInside } from './safe-path.ts';
+import { keptEtag, type BaselineEntry } from './versions.ts';
+
+/** A verified version of the bucket in a temporary file beside its place. */
+export interface Fetched {
+  temporary: string;
+  target: string;
+  entry: BaselineEntry;
+  modifiedMs: number;
+}
+
+/** `differs`: this side has a version of its own, which was not touched. */
+export type PlaceOutcome = 'placed' | 'differs' | 'gone';
+
+/**
+ * Brings the bucket's present version to this side, over the agreed version or to a new path.
+ *
+ * @throws PathProblem, S3RequestError
+ */
+export async function downloadFile(
+  run: RunContext,
+  path: string,
+  replaces: BaselineEntry | null,
+): Promise<PlaceOutcome> {
+  const fetched = await fetchVersion(run, path);
+  if (fetched === undefined) return 'gone';
+  try {
+    const outcome =
+      replaces === null
+        ? await placeFetched(run, path, fetched)
+        : await replaceLocal(run, path, fetched, replaces);
+    if (outcome === 'placed') {
+      const { size } = fetched.entry;
+      run.tally.downloaded += 1;
+      run.tally.bytesDown += size;
+      run.emit({ type: 'downloaded', path, size });
+    }
+    return outcome === 'equal' ? 'placed' : outcome;
+  } finally {
+    await rm(fetched.temporary, { force: true });
+  }
+}
+
+const ATTEMPTS = 3;
+const RETRY_MS = 250;
+
+/**
+ * Downloads into a temporary file in the folder of the target, verifies and syncs it. Undefined
+ * when the object is gone. The caller removes the file.
+ */
+export async function fetchVersion(run: RunContext, path: string): Promise<Fetched | undefined> {
+  const target = await pathInside(run.pair.root, path, { createFolders: true });
+  const temporary = temporaryBeside(target);
+  await run.journal.write({ type: 'temporary', file: temporary });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { temporary, target, ...(await fetchOnce(run, path, temporary)) };
+    } catch (error) {
+      await rm(temporary, { force: true });
+      if (isS3Failure(error, 'not-found')) return undefined;
+      if (attempt === ATTEMPTS || !isS3Failure(error, 'network')) throw error;
+      await run.wait(RETRY_MS * 2 ** (attempt - 1));
+    }
+  }
+}
+
+async function fetchOnce(
+  run: RunContext,
+  key: string,
+  temporary: string,
+): Promise<{ entry: BaselineEntry; modifiedMs: number }> {
+  const { head, body } = await run.s3.get(key, run.signal);
+  const file = await open(temporary, 'wx', 0o666);
+  try {
+    const hash = createHash('md5');
+    let size = 0;
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        size += chunk.length;
+        await file.appendFile(chunk);
+      }
+    } catch (error) {
+      run.signal?.throwIfAborted();
+      if (error instanceof Error && 'syscall' in error && error.syscall === 'write') throw error;
+      throw new S3RequestError('network', `GET ${key}: the connection was cut`, { cause: error });
+    }
+    const md5 = hash.digest('hex');
+    if (size !== head.size || (head.md5 !== null && head.md5 !== md5)) {
+      throw new S3RequestError('network', `GET ${key}: what arrived is not what is stored`);
+    }
+    const modified = head.modifiedMs / 1000;
+    await file.utimes(modified, modified);
+    await file.sync();
+    const entry = { size, md5, etag: keptEtag(head.etag, md5) };
+    return { entry, modifiedMs: head.modifiedMs };
+  } finally {
+    body.destroy();
+    await file.close();
+  }
+}
+
+/**
+ * Gives the fetched version its name if nothing has that name. What appeared there meanwhile stays.
+ *
+ * @throws PathProblem `name-collision`
+ */
+export async function placeFetched(
+  run: RunContext,
+  path: string,
+  fetched: Fetched,
+): Promise<'placed' | 'equal' | 'differs'> {
+  const { target, temporary, entry } = fetched;
+  if (await placeNew(temporary, target)) {
+    // The name must be on the disk before the baseline says so, or a power cut looks like a delete.
+    await syncFolder(dirname(target));
+    await settle(run, path, entry);
+    return 'placed';
+  }
+  if (!(await isExactName(target))) {
+    throw new PathProblem(
+      'name-collision',
+      `${path} would overwrite a file whose name this file system takes for the same`,
+    );
+  }
+  const local = await hashStable(target, run.wait);
+  if (local === undefined) return 'differs';
+  if (local.md5 !== entry.md5) return 'differs';
+  await settle(run, path, entry);
+  return 'equal';
+}
+
+/** Invariant 3 of docs/sync.md: the present file goes to the trash, and only if it is the agreed one. */
+async function replaceLocal(
+  run: RunContext,
+  path: string,
+  fetched: Fetched,
+  agreed: BaselineEntry,
+): Promise<'placed' | 'equal' | 'differs'> {
+  const { target, temporary, entry } = fetched;
+  const local = await hashStable(target, run.wait);
+  if (local === undefined) return placeFetched(run, path, fetched);
+  if (local.md5 === entry.md5) {
+    await settle(run, path, entry);
+    return 'equal';
+  }
+  if (local.md5 !== agreed.md5) return 'differs';
+  const aside = await moveAside(run, path, target, local);
+  if (aside === undefined) return 'differs';
+  try {
+    await chmod(temporary, local.mode);
+    const outcome = await placeFetched(run, path, fetched);
+    await run.journal.write({ type: 'aside-done', aside });
+    return outcome;
+  } catch (error) {
+    await putBack(run, path, target, aside);
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import { isErrno } from '../platform/atomic-file.ts';
+import { isS3Failure, S3RequestError } from '../s3/errors.ts';
+import { PARALLEL_REQUESTS } from '../s3/request.ts';
+import { rescueLateWrites } from './aside.ts';
+import { resolveBothSides } from './conflict.ts';
+import { deleteLocal, deleteRemote } from './delete.ts';
+import { downloadFile } from './download.ts';
+import type { Action, Plan } from './plan.ts';
+import { PathProblem, type Problem } from './problems.ts';
+import { settle, type RunContext } from './run-context.ts';
+import { uploadFile } from './upload.ts';
+
+/**
+ * Carries out a plan, each change under the invariants of docs/sync.md. What fails for one path is
+ * a problem of that path. New content comes before deletes, so that a rename never leaves a moment
+ * in which the content is nowhere.
+ *
+ * @throws S3RequestError when the storage refuses the key, or cannot be reached at all
+ */
+export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
+  const transfers = plan.actions.filter((action) => !isDelete(action));
+  const blocked: Action[] = [];
+  await inParallel(run, transfers, async (action) => {
+    const problem = await attempt(run, action);
+    // A file where a folder is needed may be about to be deleted; after the deletes once more.
+    if (problem?.reason === 'blocked') blocked.push(action);
+    else if (problem !== undefined) report(run, problem);
+  });
+  await rescueLateWrites(run, run.tally.asides);
+  await uploadNewCopies(run);
+  const failed = new Set([...run.tally.problems, ...blocked].map(({ path }) => path));
+  const unfinished = new Set(
+    plan.renames.filter(({ to }) => failed.has(to)).map(({ from }) => from),
+  );
+  const deletes = plan.actions.filter((action) => isDelete(action) && !unfinished.has(action.path));
+  const attemptAndReport = async (action: Action): Promise<void> => {
+    const problem = await attempt(run, action);
+    if (problem !== undefined) report(run, problem);
+  };
+  await inParallel(run, deletes, attemptAndReport);
+  await inParallel(run, blocked, attemptAndReport);
+}
+
+function isDelete(action: Action): boolean {
+  return action.type === 'delete-local' || action.type === 'delete-remote';
+}
+
+async function perform(run: RunContext, action: Action): Promise<void> {
+  const { path } = action;
+  switch (action.type) {
+    case 'upload':
+      if ((await uploadFile(run, path, action.replaces)) === 'differs') {
+        await resolveBothSides(run, path);
+      }
+      return;
+    case 'download':
+      if ((await downloadFile(run, path, action.replaces)) === 'differs') {
+        await resolveBothSides(run, path);
+      }
+      return;
+    case 'conflict':
+    case 'compare':
+      return resolveBothSides(run, path);
+    case 'agree':
+      return settle(run, path, action.entry);
+    case 'forget':
+      return settle(run, path, null);
+    case 'delete-local':
+      if ((await deleteLocal(run, path, action.agreed)) === 'kept') run.tally.movedOn.push(path);
+      return;
+    case 'delete-remote':
+      if ((await deleteRemote(run, path, action.agreed)) === 'kept') run.tally.movedOn.push(path);
+  }
+}
+
+/** The problem of this one path, or undefined when it went well. */
+async function attempt(run: RunContext, action: Action): Promise<Problem | undefined> {
+  try {
+    await perform(run, action);
+    return undefined;
+  } catch (error) {
+    run.signal?.throwIfAborted();
+    return problemOf(action.path, error);
+  }
+}
+
+function report(run: RunContext, problem: Problem): void {
+  run.tally.problems.push(problem);
+  run.emit({ type: 'problem', ...problem });
+}
+
+/** Conflict copies are synced like any file, at once. */
+async function uploadNewCopies(run: RunContext): Promise<void> {
+  if (run.readOnly) return;
+  const copies = run.tally.newCopies.splice(0);
+  await inParallel(run, copies, async (path) => {
+    try {
+      // Another version under this name is the next run's conflict.
+      await uploadFile(run, path, null);
+    } catch (error) {
+      run.signal?.throwIfAborted();
+      report(run, problemOf(path, error));
+    }
+  });
+}
+
+/** @throws what concerns the whole run and not this path */
+function problemOf(path: string, error: unknown): Problem {
+  if (error instanceof PathProblem) return { path, reason: error.reason, message: error.message };
+  if (isS3Failure(error, 'denied')) throw error;
+  if (error instanceof S3RequestError) {
+    return { path, reason: 'storage', message: error.message };
+  }
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return { path, reason: 'disk-full', message: `no space left here for ${path}` };
+  }
+  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+    return { path, reason: 'unreadable', message: `no permission for ${path}` };
+  }
+  if (isErrno(error, 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY')) {
+    return { path, reason: 'blocked', message: `something else stands in the way of ${path}` };
+  }
+  if (isErrno(error, 'ENAMETOOLONG', 'EINVAL', 'EILSEQ')) {
+    return { path, reason: 'failed', message: `this file system cannot hold the name ${path}` };
+  }
+  throw error;
+}
+
+/** The first failure of a whole run stops the taking of new work; what is under way ends first. */
+async function inParallel<T>(
+  run: RunContext,
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    for (const item of queue) {
+      if (failed) return;
+      run.signal?.throwIfAborted();
+      try {
+        await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(
+    Array.from({ length: Math.min(PARALLEL_REQUESTS, items.length) }, worker),
+  );
+  const failure = ends.find((end) => end.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}

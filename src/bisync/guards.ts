@@ -1,0 +1,60 @@
+import { count } from '../output/format.ts';
+import type { Action, Plan } from './plan.ts';
+import type { Profile } from './profiles.ts';
+import type { Baseline, Listing } from './versions.ts';
+
+/** Why a plan must not run without a person's approval. */
+export interface GuardStop {
+  state: 'halted-root-emptied' | 'halted-delete-guard';
+  /** The side that would lose files. */
+  side: 'local' | 'remote';
+  message: string;
+  /** What would be deleted there. */
+  paths: string[];
+}
+
+/**
+ * Looks at what a plan deletes on each side, by number and by share of the agreed files. A renamed
+ * file is no delete, and a single one always passes: in a small folder any share would be too much.
+ */
+export function checkGuards(
+  plan: Plan,
+  profile: Profile,
+  state: { baseline: Baseline; local: Listing; remote: Listing },
+): GuardStop | undefined {
+  const total = state.baseline.size;
+  for (const side of ['local', 'remote'] as const) {
+    const paths = deletesOn(side, plan);
+    const emptied = side === 'local' ? state.remote : state.local;
+    if (emptied.size === 0 && total > 1 && paths.length > 0) {
+      const message =
+        `${side === 'local' ? 'The bucket' : 'The local folder'} is suddenly empty: ` +
+        `${count(paths.length, 'file')} would be deleted ${where(side)}.`;
+      return { state: 'halted-root-emptied', side, message, paths };
+    }
+    const percent = total === 0 ? 0 : (paths.length / total) * 100;
+    const tooMany = paths.length > profile.maxDeletes || percent > profile.maxDeletePercent;
+    if (paths.length > 1 && tooMany) {
+      const message =
+        `${count(paths.length, 'file')} of ${total} (${Math.round(percent)} %) would be deleted ` +
+        `${where(side)}; the profile ${profile.name} allows ${profile.maxDeletePercent} % ` +
+        `and ${profile.maxDeletes.toLocaleString('en-US')} files.`;
+      return { state: 'halted-delete-guard', side, message, paths };
+    }
+  }
+  return undefined;
+}
+
+function deletesOn(side: 'local' | 'remote', plan: Plan): string[] {
+  const type: Action['type'] = side === 'local' ? 'delete-local' : 'delete-remote';
+  const renamed = new Set(
+    plan.renames.filter((rename) => rename.side !== side).map(({ from }) => from),
+  );
+  return plan.actions
+    .filter((action) => action.type === type && !renamed.has(action.path))
+    .map(({ path }) => path);
+}
+
+function where(side: 'local' | 'remote'): string {
+  return side === 'local' ? 'in the local folder' : 'in the bucket';
+}

@@ -1,0 +1,22 @@
+import type { Rclone } from '../rclone/rclone.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import type { ConflictStrategy, ProfileName } from './profiles.ts';
+
+export interface BisyncOptions {
+  access: BucketAccess;
+  rclone: Rclone;
+  /** The folder to sync; made when this pair is new. */
+  localRoot: string;
+  profile: ProfileName;
+  /** Instead of the profile's. */
+  conflicts?: ConflictStrategy | undefined;
+  /** Only plan, and store the plan. */
+  dryRun?: boolean;
+  /** Forget the baseline: unite both sides, delete nothing. */
+  resync?: boolean;
+  /** Id of a stored plan: do exactly that, guards included in the approval. */
+  approve?: string | undefined;
+  /** What the lock names to others. */
+  command?: string;
+  signal?: AbortSignal | undefined;
+}

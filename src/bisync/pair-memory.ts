@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import type { ConflictRecord, MovedAside } from './run-context.ts';
+import type { Listing } from './versions.ts';
+
+const memorySchema = z.object({
+  /** Conflicts that wait for a person: both versions are there. */
+  openConflicts: z.array(
+    z.object({
+      path: z.string(),
+      kept: z.enum(['local', 'cloud']),
+      copy: z.string(),
+      open: z.boolean(),
+      at: z.string(),
+    }),
+  ),
+  /** What the last run moved into the trash; the next one looks whether it was written to since. */
+  asides: z.array(
+    z.object({ path: z.string(), aside: z.string(), size: z.string(), modified: z.string() }),
+  ),
+});
+type Memory = z.infer<typeof memorySchema>;
+
+export type OpenConflict = Memory['openConflicts'][number];
+
+/** What a pair remembers from run to run beside its baseline. Losing it loses no version. */
+export interface PairMemory {
+  openConflicts: OpenConflict[];
+  asides: MovedAside[];
+}
+
+export async function readMemory(pairFolder: string): Promise<PairMemory> {
+  const text = await readTextIfExists(join(pairFolder, 'memory.json'));
+  const memory =
+    text === undefined ? undefined : memorySchema.safeParse(jsonOrUndefined(text)).data;
+  return {
+    openConflicts: memory?.openConflicts ?? [],
+    asides: (memory?.asides ?? []).map(({ path, aside, size, modified }) => ({
+      path,
+      aside,
+      fingerprint: { size: BigInt(size), modified: BigInt(modified) },
+    })),
+  };
+}
+
+export async function writeMemory(pairFolder: string, memory: PairMemory): Promise<void> {
+  const stored: Memory = {
+    openConflicts: memory.openConflicts,
+    asides: memory.asides.map(({ path, aside, fingerprint }) => ({
+      path,
+      aside,
+      size: String(fingerprint.size),
+      modified: String(fingerprint.modified),
+    })),
+  };
+  await writeFileAtomic(join(pairFolder, 'memory.json'), `${JSON.stringify(stored)}\n`);
+}
+
+/** A conflict is open as long as its copy is there; a person ends it by deleting or renaming one. */
+export function stillOpen(
+  before: readonly OpenConflict[],
+  fresh: readonly ConflictRecord[],
+  local: Listing,
+  nowMs: number,
+): OpenConflict[] {
+  const at = new Date(nowMs).toISOString();
+  const added = fresh.filter(({ open }) => open).map((record) => ({ ...record, at }));
+  const copies = new Set(added.map(({ copy }) => copy));
+  const kept = before.filter(
+    ({ path, copy }) => !copies.has(copy) && local.has(copy) && local.has(path),
+  );
+  return [...kept, ...added];
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

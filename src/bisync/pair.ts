@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import * as z from 'zod/mini';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import {
+  ensurePrivateFolder,
+  isErrno,
+  readTextIfExists,
+  writeFileAtomic,
+} from '../platform/atomic-file.ts';
+import type { Host } from '../platform/host.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { PAIR_STATES, type PairState } from './states.ts';
+
+/** One local root and one bucket of one tenant. */
+export interface Pair {
+  /** Sixteen hex digits from root, tenant and bucket: the same again after the state was lost. */
+  id: string;
+  /** Absolute, without symlinks. */
+  root: string;
+  tenant: string;
+  bucket: string;
+  /** Where its baseline, journal, plans and lock are kept. */
+  folder: string;
+  /** Where its replaced and deleted files go, if they are on the same file system. */
+  trash: string;
+}
+
+const pairSchema = z.object({
+  id: z.string(),
+  root: z.string(),
+  tenant: z.string(),
+  bucket: z.string(),
+  /** Whether the storage keeps conditions of writes, once probed; and where that was. */
+  conditions: z.optional(
+    z.object({ endpoint: z.string(), writes: z.boolean(), deletes: z.boolean() }),
+  ),
+});
+export type PairRecord = z.infer<typeof pairSchema>;
+
+/** The marker inside the local root. */
+const MARKER = '.cloud-pair.json';
+const markerSchema = z.object({ pair: z.string() });
+
+const statusSchema = z.object({
+  state: z.enum(PAIR_STATES),
+  message: z.string(),
+  at: z.string(),
+  runId: z.optional(z.string()),
+  /** The stored plan that waits for an approval. */
+  planId: z.optional(z.string()),
+});
+export type PairStatus = z.infer<typeof statusSchema>;
+
+/**
+ * Finds the pair of a folder and a bucket. The folder is created when this pair is new.
+ *
+ * @throws AbortError `not-a-folder` (2), `folder-overlap` (2), `halted-marker-missing` (78)
+ */
+export async function openPair(
+  host: Host,
+  access: Pick<BucketAccess, 'tenant' | 'bucket'>,
+  localRoot: string,
+): Promise<Pair> {
+  const wanted = resolve(localRoot);
+  const pairs = await readPairs(host);
+  const known = pairs.find((each) => each.root === wanted && each.bucket === access.bucket);
+  const root = await existingRoot(wanted, known !== undefined);
+  const tenant = access.tenant.id;
+  const id = createHash('sha256')
+    .update([root, tenant, access.bucket].join('\0'))
+    .digest('hex')
+    .slice(0, 16);
+  refuseOverlap(
+    host,
+    root,
+    pairs.filter((each) => each.id !== id),
+  );
+  const folder = join(host.places.state, 'pairs', id);
+  await ensurePrivateFolder(folder);
+  const trash = join(host.places.data, 'trash', id);
+  return { id, root, tenant, bucket: access.bucket, folder, trash };
+}
+
+async function existingRoot(path: string, known: boolean): Promise<string> {
+  try {
+    if (!known) await mkdir(path, { recursive: true });
+    const real = await realpath(path);
+    if ((await stat(real)).isDirectory()) return real;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) {
+      throw new AbortError('halted-marker-missing', `The synced folder ${path} is not there.`, {
+        exitCode: ExitCode.needsPerson,
+        suggestions: [
+          'Is its disk mounted? Nothing was deleted in the bucket.',
+          `If the folder is meant to start anew: mkdir -p '${path}' && cloud bisync --resync`,
+        ],
+        details: { root: path },
+      });
+    }
+    if (!isErrno(error, 'EEXIST', 'ENOTDIR')) throw error;
+  }
+  throw new AbortError('not-a-folder', `${path} is not a folder.`, {
+    exitCode: ExitCode.usage,
+    suggestions: ['Choose a folder: cloud bisync --path FOLDER'],
+  });
+}
+
+/** Two pairs that share files would each see the other's moves as a person's edits. */
+function refuseOverlap(host: Host, root: string, others: readonly PairRecord[]): void {
+  const { config, state, data, cache } = host.places;
+  const own = [config, state, data, cache].find((place) => contains(root, place));
+  const inOwn = [state, data, cache].find((place) => contains(place, root));
+  const other = others.find((each) => contains(root, each.root) || contains(each.root, root));
+  const clash = own ?? inOwn ?? other?.root;
+  if (clash === undefined) return;
+  throw new AbortError('folder-overlap', `${root} overlaps ${clash}, which is in use.`, {
+    exitCode: ExitCode.usage,
+    suggestions: ['Choose a folder of its own: cloud bisync --path FOLDER'],
+    details: { root, other: clash },
+  });
+}
+
+function contains(outer: string, inner: string): boolean {
+  const path = relative(outer, inner);
+  return path === '' || (!isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`));
+}
+
+/** All pairs of this machine; a record that cannot be read is left out. */
+export async function readPairs(host: Host): Promise<PairRecord[]> {
+  const folder = join(host.places.state, 'pairs');
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+  const records = await Promise.all(names.map((name) => readRecord(join(folder, name))));
+  return records.filter((record) => record !== undefined);
+}
+
+export async function readRecord(folder: string): Promise<PairRecord | undefined> {
+  return parseJson(pairSchema, await readTextIfExists(join(folder, 'pair.json')));
+}
+
+export async function writeRecord(pair: Pair, conditions: PairRecord['conditions']): Promise<void> {
+  const { id, root, tenant, bucket } = pair;
+  const record: PairRecord = {
+    ...{ id, root, tenant, bucket },
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+  await writeFileAtomic(join(pair.folder, 'pair.json'), `${JSON.stringify(record)}\n`);
+}
+
+/**
+ * Whether the local root still is the one of this pair. An unmounted disk or a swapped folder has
+ * no marker, or another one. A pair that is new here has none yet.
+ *
+ * @throws AbortError `halted-marker-missing` (78)
+ */
+export async function checkMarker(pair: Pair, options: { mayBeNew: boolean }): Promise<void> {
+  const marker = parseJson(markerSchema, await readTextIfExists(join(pair.root, MARKER)));
+  if (marker?.pair === pair.id || (marker === undefined && options.mayBeNew)) return;
+  const reason =
+    marker === undefined
+      ? `The folder marker ${MARKER} is missing in ${pair.root}`
+      : `The folder ${pair.root} was synced as another folder or with another bucket`;
+  throw new AbortError('halted-marker-missing', `${reason}; nothing was changed.`, {
+    exitCode: ExitCode.needsPerson,
+    suggestions: [
+      'Is its disk mounted, and is it the right folder?',
+      'If it is, this keeps what both sides have and deletes nothing: cloud bisync --resync',
+    ],
+    details: { root: pair.root, pairId: pair.id },
+  });
+}
+
+export async function writeMarker(pair: Pair): Promise<void> {
+  await writeFileAtomic(join(pair.root, MARKER), `${JSON.stringify({ pair: pair.id })}\n`);
+}
+
+export async function writeStatus(
+  pair: Pair,
+  state: PairState,
+  message: string,
+  more: { at: number; runId?: string; planId?: string },
+): Promise<void> {
+  const status: PairStatus = { ...more, state, message, at: new Date(more.at).toISOString() };
+  await writeFileAtomic(join(pair.folder, 'status.json'), `${JSON.stringify(status)}\n`);
+}
+
+export async function readStatus(folder: string): Promise<PairStatus | undefined> {
+  return parseJson(statusSchema, await readTextIfExists(join(folder, 'status.json')));
+}
+
+/** An empty folder of this pair for one run. Those of earlier runs are removed with it. */
+export async function freshFolder(pair: Pair, name: string): Promise<string> {
+  const path = join(pair.folder, name);
+  await rm(path, { recursive: true, force: true });
+  await ensurePrivateFolder(path);
+  return path;
+}
+
+function parseJson<T>(schema: z.ZodMiniType<T>, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

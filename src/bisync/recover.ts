@@ -1,0 +1,104 @@
+import { lstat, rm } from 'node:fs/promises';
+import { isErrno } from '../platform/atomic-file.ts';
+import { putBack } from './aside.ts';
+import { readJournal } from './journal.ts';
+import { PathProblem } from './problems.ts';
+import type { RunContext } from './run-context.ts';
+import { pathInside } from './safe-path.ts';
+import type { BaselineEntry, Listing } from './versions.ts';
+
+/** Content that an interrupted run sent, or was about to send, by path. */
+export type Attempts = ReadonlyMap<string, { size: number; md5: string }>;
+
+/** What the journal of an interrupted run says; nothing when the last run came to its end. */
+export interface Leftovers {
+  settled: Map<string, BaselineEntry | null>;
+  attempts: Attempts;
+  /** Temporary files of ours that may still lie in the local root. */
+  temporaries: string[];
+  /** Files that may lie in the trash although they belong to their path. */
+  asides: { path: string; aside: string; md5: string }[];
+}
+
+export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
+  const settled = new Map<string, BaselineEntry | null>();
+  const attempts = new Map<string, { size: number; md5: string }>();
+  const asides = new Map<string, Leftovers['asides'][number]>();
+  const temporaries: string[] = [];
+  for (const record of await readJournal(pairFolder)) {
+    switch (record.type) {
+      case 'put':
+        attempts.set(record.path, { size: record.size, md5: record.md5 });
+        break;
+      case 'temporary':
+        temporaries.push(record.file);
+        break;
+      case 'aside':
+        asides.set(record.aside, record);
+        break;
+      case 'aside-done':
+        asides.delete(record.aside);
+        break;
+      case 'settled':
+        settled.set(record.path, record.entry);
+        attempts.delete(record.path);
+    }
+  }
+  return { settled, attempts, temporaries, asides: [...asides.values()] };
+}
+
+/**
+ * Undoes what a crash left half-way in the local root: our temporary files go, and a file that was
+ * moved into the trash without its successor in place gets its name back. Doing it twice is as good
+ * as once.
+ */
+export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Promise<void> {
+  for (const file of leftovers.temporaries) await rm(file, { force: true });
+  for (const { path, aside } of leftovers.asides) {
+    try {
+      const target = await pathInside(run.pair.root, path, { createFolders: true });
+      // In place: the successor. The old version may stay in the trash, as it would have.
+      if (!(await exists(target))) await putBack(run, path, target, aside);
+    } catch (error) {
+      // Its folder has become something else meanwhile; the trash keeps the file.
+      if (!(error instanceof PathProblem)) throw error;
+    }
+  }
+}
+
+/** Folds what the interrupted run had settled into the baseline. */
+export function foldIn(
+  baseline: Map<string, BaselineEntry>,
+  settled: Leftovers['settled'],
+): Map<string, BaselineEntry> {
+  for (const [path, entry] of settled) {
+    if (entry === null) baseline.delete(path);
+    else baseline.set(path, entry);
+  }
+  return baseline;
+}
+
+/**
+ * An object with the content that an interrupted run was sending is our own write whose reply was
+ * never seen: it is agreed, so that an edit since is an edit and no conflict.
+ */
+export function adoptAttempts(
+  baseline: Map<string, BaselineEntry>,
+  attempts: Attempts,
+  remote: Listing,
+): void {
+  for (const [path, { size, md5 }] of attempts) {
+    const now = remote.get(path);
+    if (now?.size === size && now.md5 === md5) baseline.set(path, { size, md5, etag: null });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Action, Plan } from './plan.ts';
+import type { Problem } from './problems.ts';
+import type { ProfileName } from './profiles.ts';
+import type { ConflictRecord, Tally } from './run-context.ts';
+import type { PairState } from './states.ts';
+
+/** How a run ended. Sizes in bytes. */
+export interface BisyncResult {
+  runId: string;
+  pairId: string;
+  root: string;
+  bucket: string;
+  profile: ProfileName;
+  dryRun: boolean;
+  /** No baseline was there: both sides were united and nothing was deleted. */
+  united: boolean;
+  state: PairState;
+  exitCode: ExitCode;
+  /** The stored plan of a dry run, for `--approve`. */
+  planId: string | null;
+  counts: {
+    uploaded: number;
+    downloaded: number;
+    deletedLocal: number;
+    deletedRemote: number;
+    renamed: number;
+    conflicts: number;
+    unchanged: number;
+  };
+  bytes: { uploaded: number; downloaded: number };
+  conflicts: ConflictRecord[];
+  /** Conflicts of earlier runs and of this one that wait for a choice. */
+  openConflicts: number;
+  /** Paths that were not synced, with the reason. */
+  problems: Problem[];
+  /** Paths that changed during the run and are left for the next one. */
+  movedOn: string[];
+  /** What a dry run found to do. */
+  planned: PlannedStep[];
+  durationMs: number;
+}
+
+export interface PlannedStep {
+  action: 'upload' | 'download' | 'delete-local' | 'delete-remote' | 'rename' | 'conflict';
+  path: string;
+  size: number;
+  /** The new path of a rename. */
+  to?: string;
+}
+
+/** A plan for people: renames as one step, and nothing of what only changes the baseline. */
+export function plannedSteps(plan: Plan): PlannedStep[] {
+  const from = new Map(plan.renames.map((rename) => [rename.from, rename]));
+  const to = new Set(plan.renames.map((rename) => rename.to));
+  return plan.actions.flatMap((action): PlannedStep[] => {
+    const { path } = action;
+    const rename = from.get(path);
+    if (rename !== undefined && isDelete(action)) {
+      return [{ action: 'rename', path, to: rename.to, size: action.size }];
+    }
+    if (to.has(path)) return [];
+    switch (action.type) {
+      case 'agree':
+      case 'forget':
+        return [];
+      case 'compare':
+      case 'conflict':
+        return [{ action: 'conflict', path, size: action.local.size }];
+      default:
+        return [{ action: action.type, path, size: action.size }];
+    }
+  });
+}
+
+function isDelete(
+  action: Action,
+): action is Extract<Action, { type: 'delete-local' | 'delete-remote' }> {
+  return action.type === 'delete-local' || action.type === 'delete-remote';
+}
+
+/** The state after a run that came to its end, and its exit code. */
+export function endOf(
+  tally: Pick<Tally, 'problems' | 'movedOn'>,
+  openConflicts: number,
+): { state: PairState; exitCode: ExitCode } {
+  const state = openConflicts > 0 ? 'conflicts' : 'idle';
+  const whole = openConflicts === 0 && tally.problems.length === 0 && tally.movedOn.length === 0;
+  return { state, exitCode: whole ? ExitCode.ok : ExitCode.incomplete };
+}

@@ -1,0 +1,96 @@
+import type { S3Client } from '../s3/client.ts';
+import type { Fingerprint } from './local-file.ts';
+import type { Journal } from './journal.ts';
+import type { Pair } from './pair.ts';
+import type { Problem } from './problems.ts';
+import type { ConflictStrategy } from './profiles.ts';
+import type { Trash } from './trash.ts';
+import type { BaselineEntry } from './versions.ts';
+
+/** What a run reports while it goes on. Sizes in bytes. */
+export type BisyncEvent =
+  | { type: 'scanning'; runId: string; root: string; bucket: string }
+  | { type: 'planned'; actions: number; bytes: number }
+  | { type: 'uploaded'; path: string; size: number }
+  | { type: 'downloaded'; path: string; size: number }
+  | { type: 'deleted'; path: string; side: 'local' | 'remote' }
+  | ({ type: 'conflict' } & ConflictRecord)
+  | ({ type: 'problem' } & Problem);
+
+/** Both sides had their own version; one keeps the name, the other is the copy. */
+export interface ConflictRecord {
+  path: string;
+  /** Whose version keeps the name. */
+  kept: 'local' | 'cloud';
+  /** Path of the other version. */
+  copy: string;
+  /** Whether a person should still choose. */
+  open: boolean;
+}
+
+/** A file that this run moved into the trash; a program may still have it open. */
+export interface MovedAside {
+  path: string;
+  aside: string;
+  fingerprint: Pick<Fingerprint, 'size' | 'modified'>;
+}
+
+/** What a run has done so far. */
+export interface Tally {
+  uploaded: number;
+  downloaded: number;
+  deletedLocal: number;
+  deletedRemote: number;
+  bytesUp: number;
+  bytesDown: number;
+  conflicts: ConflictRecord[];
+  problems: Problem[];
+  /** Paths that changed while the run went on; the next run has them. */
+  movedOn: string[];
+  asides: MovedAside[];
+  /** Conflict copies that exist on this side only so far. */
+  newCopies: string[];
+}
+
+export function emptyTally(): Tally {
+  return {
+    ...{ uploaded: 0, downloaded: 0, deletedLocal: 0, deletedRemote: 0, bytesUp: 0, bytesDown: 0 },
+    ...{ conflicts: [], problems: [], movedOn: [], asides: [], newCopies: [] },
+  };
+}
+
+/** Everything that the execution of a plan works with. */
+export interface RunContext {
+  pair: Pair;
+  runId: string;
+  s3: S3Client;
+  journal: Journal;
+  trash: Trash;
+  strategy: ConflictStrategy;
+  /** Whether the storage keeps conditions; where not, a copy is kept before each overwrite. */
+  conditions: { writes: boolean; deletes: boolean };
+  /** The access key may only read. */
+  readOnly: boolean;
+  /** Folder for private copies of files that are being uploaded. */
+  copies: string;
+  /** How conflict copies name this machine. */
+  machine: string;
+  now: () => number;
+  wait: (ms: number) => Promise<void>;
+  signal: AbortSignal | undefined;
+  emit: (event: BisyncEvent) => void;
+  /** As agreed so far; settled paths change it. */
+  baseline: Map<string, BaselineEntry>;
+  tally: Tally;
+}
+
+/** Both sides agree on a path from here on: on the disk first, then in memory. */
+export async function settle(
+  run: RunContext,
+  path: string,
+  entry: BaselineEntry | null,
+): Promise<void> {
+  await run.journal.write({ type: 'settled', path, entry });
+  if (entry === null) run.baseline.delete(path);
+  else run.baseline.set(path, entry);
+}

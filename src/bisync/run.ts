@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { AbortError } from '../output/errors.ts';
+import { isErrno } from '../platform/atomic-file.ts';
+import type { Host } from '../platform/host.ts';
+import { acquireLock } from '../platform/lock.ts';
+import { createS3Client, type S3Client } from '../s3/client.ts';
+import { S3RequestError } from '../s3/errors.ts';
+import { runLocked } from './locked-run.ts';
+import { openPair, writeStatus, type Pair } from './pair.ts';
+import type { BisyncOptions } from './options.ts';
+import type { BisyncResult } from './result.ts';
+import type { BisyncEvent } from './run-context.ts';
+import { storageFailure } from './scan-failure.ts';
+import { PAIR_STATES, type PairState } from './states.ts';
+
+export interface BisyncDeps {
+  s3: S3Client;
+  /** Between the plan and its execution. */
+  afterPlan: () => Promise<void>;
+}
+
+/**
+ * Syncs a folder with a bucket: one plan and its guarded execution (docs/sync.md). Every way out
+ * leaves the pair's state on the disk, and a run after a crash goes on where this one stopped.
+ *
+ * @throws AbortError with the pair's state as its code where it has one: `halted-delete-guard` and
+ * the other `halted-…` (78), `needs-login` (4), `offline` (5); `plan-changed` (78)
+ * @throws LockHeldError when another process syncs this folder
+ */
+export async function runBisync(
+  options: BisyncOptions,
+  host: Host,
+  onEvent: (event: BisyncEvent) => void,
+  deps: Partial<BisyncDeps> = {},
+): Promise<BisyncResult> {
+  const pair = await openPair(host, options.access, options.localRoot);
+  const lock = await acquireLock(join(pair.folder, 'lock'), {
+    command: options.command ?? 'cloud bisync',
+    clock: host.clock,
+  });
+  const s3 = deps.s3 ?? createS3Client(options.access);
+  try {
+    return await runLocked(options, pair, { host, s3, onEvent, afterPlan: deps.afterPlan });
+  } catch (error) {
+    const failure = error instanceof S3RequestError ? storageFailure(error) : error;
+    if (options.signal?.aborted !== true) await rememberFailure(pair, failure, host);
+    throw failure;
+  } finally {
+    s3.close();
+    lock.release();
+  }
+}
+
+async function rememberFailure(pair: Pair, failure: unknown, host: Host): Promise<void> {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const planId = failure instanceof AbortError ? failure.details['planId'] : undefined;
+  try {
+    await writeStatus(pair, stateOf(failure), message, {
+      at: host.clock.now(),
+      ...(typeof planId === 'string' ? { planId } : {}),
+    });
+  } catch (error) {
+    // A full disk may be the failure itself, and that is what the person must hear of.
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS')) throw error;
+  }
+}
+
+function stateOf(failure: unknown): PairState {
+  const code = failure instanceof AbortError ? failure.code : undefined;
+  return PAIR_STATES.find((state) => state === code) ?? 'error';
+}

@@ -1,0 +1,99 @@
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { RunResult } from '../rclone/run.ts';
+import type { S3RequestError } from '../s3/errors.ts';
+import { ACCESS_FILE } from './filters.ts';
+import { STATE_MEANINGS, type PairState } from './states.ts';
+
+interface Row {
+  /** What in rclone's log tells this case. */
+  sign: RegExp;
+  code: string;
+  message: string;
+  exitCode: ExitCode;
+  suggestions: string[];
+}
+
+/** Why rclone could not list both sides; the first row that fits. Nothing was changed in any case. */
+const ROWS: readonly Row[] = [
+  {
+    sign: /Access test failed|check file check failed/,
+    code: 'halted-marker-missing',
+    message: `The check file ${ACCESS_FILE} is not the same on both sides; nothing was changed.`,
+    exitCode: ExitCode.needsPerson,
+    suggestions: [
+      'Is it the right bucket and the right folder, and is the disk mounted?',
+      'If it is, this keeps what both sides have and deletes nothing: cloud bisync --resync',
+    ],
+  },
+  {
+    sign: /InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AccessDenied|StatusCode: 40[13]|Forbidden/,
+    code: 'needs-login',
+    message: STATE_MEANINGS['needs-login'].sentence,
+    exitCode: ExitCode.auth,
+    suggestions: ['cloud setup'],
+  },
+  {
+    sign: /NoSuchBucket|bucket does not exist|directory not found.*path2/i,
+    code: 'bucket-missing',
+    message: 'The bucket does not exist any more; nothing was changed here.',
+    exitCode: ExitCode.needsPerson,
+    suggestions: ['cloud setup'],
+  },
+  {
+    sign: /connection refused|connection reset|no such host|i\/o timeout|EOF|StatusCode: 5\d\d|SlowDown|InternalError|ServiceUnavailable|request send failed|deadline exceeded|network is unreachable|TLS handshake/,
+    code: 'offline',
+    message: STATE_MEANINGS.offline.sentence,
+    exitCode: ExitCode.unreachable,
+    suggestions: ['Nothing is lost; run `cloud bisync` again when it can be reached.'],
+  },
+  {
+    sign: /no space left on device/,
+    code: 'disk-full',
+    message: 'No space left to compare both sides.',
+    exitCode: ExitCode.failed,
+    suggestions: ['Free some space and run this again; nothing was changed.'],
+  },
+  {
+    sign: /file name too long/,
+    code: 'path-too-long',
+    message: 'The path of the synced folder is too long for rclone.',
+    exitCode: ExitCode.usage,
+    suggestions: ['Choose a folder nearer to the root: cloud bisync --path FOLDER'],
+  },
+  {
+    sign: /unknown flag|unknown command|unknown shorthand/,
+    code: 'rclone-unfit',
+    message: 'This rclone does not know a flag that is needed.',
+    exitCode: ExitCode.rclone,
+    suggestions: ['cloud rclone install'],
+  },
+];
+
+/** What a failed listing means for the person; `details.log` has rclone's last words. */
+export function scanFailure(result: Pick<RunResult, 'exitCode' | 'tail'>): AbortError {
+  const log = result.tail.slice(-8);
+  const text = result.tail.join('\n');
+  const row = ROWS.find(({ sign }) => sign.test(text));
+  if (row === undefined) {
+    return new AbortError('scan-failed', 'rclone could not list both sides; nothing was changed.', {
+      suggestions: ['See the reason with: cloud bisync --verbose', ...log.slice(-2)],
+      details: { exitCode: result.exitCode ?? null, log },
+    });
+  }
+  const { code, message, exitCode, suggestions } = row;
+  return new AbortError(code, message, { exitCode, suggestions, details: { log } });
+}
+
+/** A failure of our own requests that ends a run, in the same words. */
+export function storageFailure(error: S3RequestError): AbortError {
+  const state: PairState =
+    error.failure === 'denied' ? 'needs-login' : error.ambiguous ? 'offline' : 'error';
+  const { sentence, nextStep, exitCode } = STATE_MEANINGS[state];
+  return new AbortError(state === 'error' ? 'storage-failed' : state, sentence, {
+    exitCode,
+    suggestions: nextStep === undefined ? [] : [nextStep],
+    details: { reason: error.message },
+    cause: error,
+  });
+}

@@ -1,0 +1,165 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isS3Failure } from './errors.ts';
+import { encodeSegment, S3Transport, type S3Answer, type S3Target } from './request.ts';
+
+/** One version of an object, as its headers tell. */
+export interface ObjectHead {
+  /** With its quotation marks, as conditions want it. */
+  etag: string;
+  /** Bytes. */
+  size: number;
+  /** Hex MD5 of the content where the storage or the uploader says it; null for most multipart objects. */
+  md5: string | null;
+  /** Milliseconds since the epoch: the uploader's modification time, else the object's own. */
+  modifiedMs: number;
+}
+
+/** What must be true of the present object for a write to take place. */
+export type WriteCondition = { ifMatch: string } | { ifAbsent: true };
+
+export interface PutObject {
+  key: string;
+  body: Uint8Array | { open: () => Readable; length: number };
+  /** Hex MD5 of the body; the storage refuses a body that arrives with another. */
+  md5: string;
+  /** Modification time to keep with it, milliseconds since the epoch. */
+  modifiedMs: number;
+  condition: WriteCondition;
+  signal?: AbortSignal | undefined;
+}
+
+/** The objects of one bucket, one at a time, with conditions. */
+export interface S3Client {
+  /**
+   * One PUT, sent once: whether to send it again after an ambiguous end is the caller's decision,
+   * because only it knows what it would overwrite by then. Up to 5 GB.
+   *
+   * @returns the ETag of what was written
+   * @throws S3RequestError
+   */
+  put(request: PutObject): Promise<string>;
+  /** @throws S3RequestError; an interrupted body fails the stream */
+  get(key: string, signal?: AbortSignal): Promise<{ head: ObjectHead; body: Readable }>;
+  /** Undefined when there is no such object. @throws S3RequestError */
+  head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined>;
+  /** Deletes this very version. Sent once. @throws S3RequestError */
+  delete(key: string, ifMatch: string, signal?: AbortSignal): Promise<void>;
+  /** Copies this very version inside the bucket. @throws S3RequestError */
+  copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
+  /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
+  readonly clockSkewMs: number | undefined;
+  close(): void;
+}
+
+const READ_ATTEMPTS = 3;
+
+/** @param retryDelayMs the first wait before a failed read is sent again; it doubles */
+export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
+  const transport = new S3Transport(target);
+  const reading = <T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
+    retryRead(read, retryDelayMs, signal);
+  return {
+    put: async ({ key, body, md5, modifiedMs, condition, signal }) => {
+      const answer = await transport.send({
+        method: 'PUT',
+        key,
+        headers: {
+          'content-type': 'application/octet-stream',
+          'content-md5': Buffer.from(md5, 'hex').toString('base64'),
+          // rclone's own key and form, so that rclone, a mount and we agree about times.
+          'x-amz-meta-mtime': formatMtime(modifiedMs),
+          ...('ifMatch' in condition
+            ? { 'if-match': condition.ifMatch }
+            : { 'if-none-match': '*' }),
+        },
+        body: 'open' in body ? { stream: body.open(), length: body.length } : body,
+        signal,
+      });
+      return answer.headers.etag ?? '';
+    },
+    get: async (key, signal) => {
+      const { body, ...answer } = await reading(
+        () => transport.open({ method: 'GET', key, headers: {}, signal }),
+        signal,
+      );
+      return { head: headOf(answer), body };
+    },
+    head: async (key, signal) => {
+      try {
+        const request = { method: 'HEAD', key, headers: {}, signal } as const;
+        return headOf(await reading(() => transport.send(request), signal));
+      } catch (error) {
+        if (isS3Failure(error, 'not-found')) return undefined;
+        throw error;
+      }
+    },
+    delete: async (key, ifMatch, signal) => {
+      await transport.send({ method: 'DELETE', key, headers: { 'if-match': ifMatch }, signal });
+    },
+    copy: async (from, ifMatch, to, signal) => {
+      const source = [target.bucket, ...from.split('/')].map(encodeSegment).join('/');
+      await transport.send({
+        method: 'PUT',
+        key: to,
+        headers: { 'x-amz-copy-source': source, 'x-amz-copy-source-if-match': ifMatch },
+        signal,
+      });
+    },
+    get clockSkewMs() {
+      return transport.clockSkewMs;
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** Reads change nothing, so they may be sent again. */
+async function retryRead<T>(
+  read: () => Promise<T>,
+  firstDelayMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (attempt === READ_ATTEMPTS || !isS3Failure(error, 'network', 'server', 'throttled')) {
+        throw error;
+      }
+      const wait = firstDelayMs * 2 ** (attempt - 1);
+      await delay(wait, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}
+
+function headOf(answer: S3Answer): ObjectHead {
+  const { headers } = answer;
+  const etag = headers.etag ?? '';
+  return {
+    etag,
+    size: Number(headers['content-length'] ?? 0),
+    md5: md5Of(etag, headers),
+    modifiedMs: modifiedOf(headers),
+  };
+}
+
+/** A single PUT's ETag is its MD5; rclone keeps that of a multipart upload as base64 metadata. */
+function md5Of(etag: string, headers: IncomingHttpHeaders): string | null {
+  const kept = headers['x-amz-meta-md5chksum'];
+  if (typeof kept === 'string' && kept !== '') return Buffer.from(kept, 'base64').toString('hex');
+  return /^"([0-9a-f]{32})"$/.exec(etag)?.[1] ?? null;
+}
+
+function modifiedOf(headers: IncomingHttpHeaders): number {
+  const kept = headers['x-amz-meta-mtime'];
+  const seconds = typeof kept === 'string' ? Number(kept) : Number.NaN;
+  if (Number.isFinite(seconds)) return seconds * 1000;
+  const own = Date.parse(headers['last-modified'] ?? '');
+  return Number.isNaN(own) ? 0 : own;
+}
+
+/** Seconds with a fraction, as rclone writes `mtime`. */
+function formatMtime(ms: number): string {
+  return (ms / 1000).toFixed(9).replace(/0+$/, '').replace(/\.$/, '');
+}
