@@ -33,7 +33,6 @@ export interface ApiClient {
   listMountCredentials(): Promise<MountCredentialList>;
   revokeMountCredential(id: string): Promise<void>;
   confirmMountCredential(id: string): Promise<void>;
-  notifySync(): Promise<void>;
   createTenant(body: CreateTenant): Promise<CreatedTenant>;
   listTenants(): Promise<TenantList>;
 }
@@ -76,7 +75,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     revokeMountCredential: (id) => nothing({ method: 'DELETE', path: `${credentials}/${id}` }),
     confirmMountCredential: (id) =>
       nothing({ method: 'POST', path: `${credentials}/${id}/confirm` }),
-    notifySync: () => nothing({ method: 'POST', path: 'tenant/sync' }),
     createTenant: (json) =>
       call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),
     listTenants: () => call({ method: 'GET', path: 'api/v1/admin/tenants', answer: TenantList }),

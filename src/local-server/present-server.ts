@@ -11,12 +11,17 @@ export function presentListening(listening: Listening, out: Output): string {
     ['Data', listening.data_folder],
     ['Admin token', listening.admin_token_file ?? 'the one you chose'],
   ]);
-  // Client and server of one machine find each other as long as nothing was moved.
-  const where = listening.url === DEFAULT_SERVER ? '' : ` --server ${listening.url}`;
-  const add = `cloud admin tenant add --slug acme --name Acme --print-token${where}`;
+  const add = `${findIt(listening)}cloud admin tenant add --slug acme --name Acme --print-token`;
   return [fields, '', `Add a tenant:  ${out.style('bold', add)}`, 'Stop it with Ctrl-C.'].join(
     '\n',
   );
+}
+
+/** On one machine client and server find each other, as long as nothing was moved. */
+function findIt({ url, admin_token_file: tokenFile }: Listening): string {
+  if (url === DEFAULT_SERVER) return '';
+  const token = tokenFile === null ? '' : `CLOUD_ADMIN_TOKEN_FILE='${tokenFile}' `;
+  return `CLOUD_SERVER=${url} ${token}`;
 }
 
 export function presentMigration({ database, applied }: MigrationResult): string {

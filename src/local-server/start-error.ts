@@ -1,5 +1,8 @@
+import { dirname } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { LockHeldError } from '../platform/lock-held-error.ts';
+import { isDatabaseFull } from '../server/db/sqlite-errors.ts';
 import { ServerStartError } from '../server/errors.ts';
 
 /** A service manager need not try again what only a person can put right. */
@@ -12,15 +15,33 @@ const EXIT: Record<ServerStartError['code'], ExitCode> = {
   'database-unreadable': ExitCode.needsPerson,
   'storage-unusable': ExitCode.needsPerson,
   'signing-key-locked': ExitCode.needsPerson,
-  'disk-full': ExitCode.failed,
 };
 
 /** The server's own start errors as the command line reports them; others are left as they are. */
 export function asAbortError(error: unknown): unknown {
-  if (!(error instanceof ServerStartError)) return error;
-  return new AbortError(error.code, error.message, {
-    exitCode: EXIT[error.code],
-    suggestions: error.suggestions,
-    cause: error,
+  if (error instanceof ServerStartError) {
+    return new AbortError(error.code, error.message, {
+      exitCode: EXIT[error.code],
+      suggestions: error.suggestions,
+      cause: error,
+    });
+  }
+  if (error instanceof LockHeldError) return alreadyRunning(error);
+  if (isDatabaseFull(error)) {
+    return new AbortError('disk-full', 'No space left for the database of the server.', {
+      suggestions: ['Free some space and start it again; nothing was left half-written.'],
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function alreadyRunning({ owner, path, cause }: LockHeldError): AbortError {
+  const who = owner === undefined ? '' : ` (process ${owner.pid}, since ${owner.since})`;
+  return new AbortError('locked', `A server already runs on ${dirname(path)}${who}.`, {
+    exitCode: ExitCode.locked,
+    suggestions: ['Use that one, stop it, or give this one another folder with --data.'],
+    details: owner === undefined ? {} : { pid: owner.pid },
+    cause,
   });
 }

@@ -5,7 +5,7 @@ import type { Database } from './db/sqlite.ts';
 import type { AccessTokens } from './domain/access-tokens.ts';
 import type { Intents } from './domain/intents.ts';
 import { useAuthentication } from './plugins/authentication.ts';
-import { useProblems } from './plugins/problems.ts';
+import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -42,6 +42,11 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     // A connection without a request ends with close(); a running request is answered first.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
+    // An address that cannot be decoded never reaches the error handler.
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply, toProblem(error));
+    },
+    clientErrorHandler: refuseUnparsable,
   });
   useRequestLog(app);
   useProblems(app);

@@ -11,7 +11,6 @@ export class ServerStartError extends Error {
     | 'database-newer'
     | 'database-unreadable'
     | 'storage-unusable'
-    | 'disk-full'
     | 'signing-key-locked';
   readonly suggestions: string[];
   constructor(

@@ -67,7 +67,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await migrate(db, clock);
   const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
   const keys = await loadSigningKeys(db, clock, masterKey);
-  const storage = await openStorage(settings, masterKey);
+  const storage = await openStorage(settings, masterKey, clock);
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
   const intents = new Intents(db, clock);

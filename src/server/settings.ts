@@ -106,7 +106,7 @@ async function readStorage(
   read: Variables,
   overrides: SettingOverrides,
 ): Promise<ServerSettings['storage']> {
-  const s3Endpoint = read.url('S3_ENDPOINT');
+  const s3Endpoint = read.url('STORAGE_S3_ENDPOINT');
   if (s3Endpoint === undefined) {
     return {
       kind: 'embedded',
@@ -114,7 +114,7 @@ async function readStorage(
       faults: readFaults(overrides.storageFaults ?? {}),
     };
   }
-  const because = `is needed because ${PREFIX}S3_ENDPOINT is set`;
+  const because = `is needed because ${PREFIX}STORAGE_S3_ENDPOINT is set`;
   const needed = <T>(name: string, value: T | undefined): T => {
     if (value === undefined) throw invalid(name, because);
     return value;
@@ -122,10 +122,13 @@ async function readStorage(
   return {
     kind: 'external',
     s3Endpoint,
-    iamEndpoint: needed('IAM_ENDPOINT', read.url('IAM_ENDPOINT')),
-    region: read.text('S3_REGION') ?? 'auto',
-    accessKeyId: needed('S3_ACCESS_KEY_ID', read.text('S3_ACCESS_KEY_ID')),
-    secretAccessKey: needed('S3_SECRET_ACCESS_KEY', await read.secret('S3_SECRET_ACCESS_KEY')),
+    iamEndpoint: needed('STORAGE_IAM_ENDPOINT', read.url('STORAGE_IAM_ENDPOINT')),
+    region: read.text('STORAGE_REGION') ?? 'auto',
+    accessKeyId: needed('STORAGE_ACCESS_KEY_ID', read.text('STORAGE_ACCESS_KEY_ID')),
+    secretAccessKey: needed(
+      'STORAGE_SECRET_ACCESS_KEY',
+      await read.secret('STORAGE_SECRET_ACCESS_KEY'),
+    ),
   };
 }
 

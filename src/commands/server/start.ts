@@ -1,6 +1,15 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../cli/base-command.ts';
 
+/** Trouble on purpose, for demonstrations; not in the help. */
+const storageFaults = {
+  'storage-latency': Flags.string({ hidden: true }),
+  'storage-bandwidth': Flags.string({ hidden: true }),
+  'storage-error-rate': Flags.string({ hidden: true }),
+  'storage-cut-rate': Flags.string({ hidden: true }),
+  'storage-listing-delay': Flags.string({ hidden: true }),
+};
+
 export default class ServerStart extends BaseCommand<typeof ServerStart> {
   static override summary = 'Run a server here, with object storage of its own.';
   static override description =
@@ -18,6 +27,7 @@ export default class ServerStart extends BaseCommand<typeof ServerStart> {
       min: 0,
       max: 65_535,
     }),
+    ...storageFaults,
   };
 
   override async run(): Promise<void> {
@@ -27,7 +37,7 @@ export default class ServerStart extends BaseCommand<typeof ServerStart> {
     await runServer(
       this.host,
       {
-        ...{ host, port, dataFolder, storagePort },
+        ...{ host, port, dataFolder, storagePort, storageFaults: this.flags },
         version: this.config.version,
         defaultLogLevel: verbose ? 'debug' : process.stderr.isTTY ? 'warn' : 'info',
         logStream: process.stderr,

@@ -1,4 +1,12 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type {
+  ConnectionError,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+} from 'fastify';
 import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
 import { isDatabaseFull } from '../db/sqlite-errors.ts';
 import { HttpProblem } from '../errors.ts';
@@ -14,7 +22,7 @@ export function useProblems(app: FastifyInstance): void {
   );
 }
 
-function sendProblem(
+export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
   problem: HttpProblem,
@@ -59,6 +67,26 @@ export function toProblem(error: unknown): HttpProblem {
   return new HttpProblem(500, 'internal-error', 'Something went wrong in the server.', {
     cause: error,
   });
+}
+
+/** What is no HTTP request gets its refusal on the bare socket (Node's `clientError`). */
+export function refuseUnparsable(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new HttpProblem(431, 'headers-too-large', 'The headers are too large.')
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new HttpProblem(408, 'too-slow', 'The request took too long to arrive.')
+        : new HttpProblem(400, 'malformed-request', 'The request cannot be read.');
+  const body = JSON.stringify(problem.toBody());
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n` +
+      `content-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -1,5 +1,6 @@
 import { readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { startObjectStore, StoreStartError, type ObjectStore } from '../../object-store/index.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { embeddedStorageKey } from '../domain/master-key.ts';
 import { ServerStartError } from '../errors.ts';
 import { filesIn, type EmbeddedStorage, type ServerSettings } from '../settings.ts';
@@ -19,6 +20,7 @@ const REGION = 'auto';
 export async function openStorage(
   settings: ServerSettings,
   masterKey: Buffer,
+  clock: Clock,
 ): Promise<StorageHandle> {
   const { storage, bucketRegions } = settings;
   if (storage.kind === 'external') {
@@ -29,7 +31,7 @@ export async function openStorage(
     };
   }
   const key = embeddedStorageKey(masterKey);
-  const objectStore = await startEmbedded(settings, storage, key);
+  const objectStore = await startEmbedded(settings, storage, key, clock);
   return {
     provider: new TigrisStorage({
       s3Endpoint: objectStore.url,
@@ -51,12 +53,13 @@ async function startEmbedded(
   settings: ServerSettings,
   storage: EmbeddedStorage,
   admin: { accessKeyId: string; secretAccessKey: string },
+  clock: Clock,
 ): Promise<ObjectStore> {
   const files = filesIn(settings.dataFolder);
   const known = Number((await readTextIfExists(files.storagePort)) ?? Number.NaN);
   const fixed = storage.port ?? (Number.isInteger(known) ? known : undefined);
   const start = (port: number) =>
-    startObjectStore({ folder: files.storage, port, admin, faults: storage.faults });
+    startObjectStore({ folder: files.storage, port, admin, clock, faults: storage.faults });
   let store: ObjectStore;
   try {
     if (fixed === undefined) store = await startAnywhere(settings.port, start);
