@@ -38,12 +38,15 @@ export interface ReceiveOptions {
 export class Bodies {
   readonly #folder: string;
   readonly #database: Database;
+  readonly #checkDisk: () => void;
   /** How many downloads read a file now; it is unlinked only after the last of them. */
   readonly #readers = new Map<string, number>();
   #released: string[] = [];
   #unlinking: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string, database: Database) {
+  /** @param checkDisk called before a file is made and before it is flushed; may throw */
+  constructor(folder: string, database: Database, checkDisk: () => void = () => undefined) {
+    this.#checkDisk = checkDisk;
     this.#folder = folder;
     this.#database = database;
     for (let byte = 0; byte < 256; byte += 1) {
@@ -105,6 +108,7 @@ export class Bodies {
   }
 
   async #create(): Promise<{ file: string; handle: FileHandle }> {
+    this.#checkDisk();
     const file = randomBytes(16).toString('hex');
     return { file, handle: await open(this.#path(file), 'wx', 0o600) };
   }

@@ -117,13 +117,19 @@ interface Waiting {
  */
 export class Database {
   readonly #database: DatabaseSync;
+  readonly #checkDisk: () => void;
   readonly #statements = new Map<string, StatementSync>();
   #waiting: Waiting[] = [];
   #scheduled = false;
   #closed = false;
 
-  /** Opens or creates the file. @throws the system's or SQLite's error when it cannot be used */
-  constructor(path: string) {
+  /**
+   * Opens or creates the file.
+   * @param checkDisk called before each commit; what it throws refuses every write in it
+   * @throws the system's or SQLite's error when it cannot be used
+   */
+  constructor(path: string, checkDisk: () => void = () => undefined) {
+    this.#checkDisk = checkDisk;
     this.#database = new DatabaseSync(path, { enableForeignKeyConstraints: true });
     // FULL: in WAL mode the only setting under which a commit is on disk when it returns.
     this.#database.exec(
@@ -162,6 +168,7 @@ export class Database {
     try {
       this.run('BEGIN IMMEDIATE');
       for (const waiting of batch) outcomes.push(this.#runOne(waiting));
+      this.#checkDisk();
       this.run('COMMIT');
     } catch (error) {
       this.#rollBack();

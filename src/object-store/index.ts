@@ -17,6 +17,7 @@ import { Faults, type FaultOptions } from './faults.ts';
 import { Iam } from './iam.ts';
 import { Notifier } from './notifications.ts';
 import { Objects } from './objects.ts';
+import { RecentChanges } from './recent-changes.ts';
 import { RequestLog } from './request-log.ts';
 import { Stamps } from './stamps.ts';
 import type { Store } from './store.ts';
@@ -58,6 +59,7 @@ export interface ObjectStore {
 
 const CLOSE_GRACE_MS = 5000;
 const DAY_US = 86_400_000_000;
+const HOUR_MS = 3_600_000;
 
 /**
  * Starts a Tigris-compatible object store on `folder`. What a crash left unfinished is cleaned up
@@ -70,10 +72,11 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Obj
   const lock = await lockFolder(options.folder);
   let database: Database | undefined;
   try {
-    const opened = (database = openDatabase(options.folder));
-    const store = assemble(options, opened, clock);
+    const faults = new Faults(clock, options.faults);
+    const opened = (database = openDatabase(options.folder, faults));
+    const store = assemble(options, opened, clock, faults);
     store.bodies.recover();
-    await opened.write(() => store.uploads.forgetCompleted(clock.now() * 1000 - DAY_US));
+    await housekeep(store);
     const requests = new RequestLog();
     const domains = ['localhost', ...(options.domains ?? [])];
     const server = await listen(options, (message, response) => {
@@ -107,18 +110,22 @@ function notWritable(folder: string, error: unknown): StoreStartError {
   return new StoreStartError('folder-not-writable', message, error);
 }
 
-function openDatabase(folder: string): Database {
+function openDatabase(folder: string, faults: Faults): Database {
   try {
     mkdirSync(join(folder, 'bodies'), { recursive: true, mode: 0o700 });
-    return new Database(join(folder, 'index.sqlite'));
+    return new Database(join(folder, 'index.sqlite'), () => faults.checkDisk());
   } catch (error) {
     throw notWritable(folder, error);
   }
 }
 
-function assemble(options: ObjectStoreOptions, database: Database, clock: Clock): Store {
-  const faults = new Faults(clock, options.faults);
-  const bodies = new Bodies(join(options.folder, 'bodies'), database);
+function assemble(
+  options: ObjectStoreOptions,
+  database: Database,
+  clock: Clock,
+  faults: Faults,
+): Store {
+  const bodies = new Bodies(join(options.folder, 'bodies'), database, () => faults.checkDisk());
   const buckets = new Buckets(database);
   const keys = new AccessKeys(database, options.admin);
   return {
@@ -128,7 +135,7 @@ function assemble(options: ObjectStoreOptions, database: Database, clock: Clock)
     keys,
     clock,
     faults,
-    objects: new Objects(database, bodies),
+    objects: new Objects(database, bodies, new RecentChanges(clock, faults)),
     uploads: new Uploads(database, bodies),
     iam: new Iam({ database, keys, clock }),
     stamps: new Stamps(clock, database.lastStamp()),
@@ -167,10 +174,21 @@ function startError(error: Error, host: string, port: number): Error {
   return error;
 }
 
+/** Ends what is over: remembered completions after a day, soft-deleted objects at their time. */
+async function housekeep(store: Store): Promise<void> {
+  const now = store.clock.now() * 1000;
+  await store.database.write(() => {
+    store.uploads.forgetCompleted(now - DAY_US);
+    store.objects.purgeExpired(now);
+  });
+}
+
 function running(store: Store, requests: RequestLog, server: Server, lock: Lock): ObjectStore {
   const { address, port, family } = server.address() as AddressInfo;
   let closing: Promise<void> | undefined;
+  const hourly = setInterval(() => void housekeep(store).catch(() => undefined), HOUR_MS).unref();
   const close = async (): Promise<void> => {
+    clearInterval(hourly);
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
     const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);

@@ -40,14 +40,16 @@ interface Position {
   inclusive: boolean;
 }
 
-/** Rows of one bucket in key order, from a position on; `before` is exclusive. */
-export type RowSource = (
-  position: Position,
-  before: string | undefined,
-  limit: number,
-) => ObjectSummary[];
+/** Rows of one bucket in key order, and how far they go: undefined means to the end. */
+export interface Rows {
+  rows: ObjectSummary[];
+  readTo: string | undefined;
+}
 
-const FIRST_BATCH = 32;
+/** Reads about `limit` rows from a position on; `before` is exclusive. */
+export type RowSource = (position: Position, before: string | undefined, limit: number) => Rows;
+
+const FIRST_BATCH = 8;
 const LARGEST_BATCH = 1001;
 
 /**
@@ -65,8 +67,7 @@ export function listPage(
   let position = startOf(query);
   let batch = delimiter === '' ? Math.min(limit + 1, LARGEST_BATCH) : FIRST_BATCH;
   while (position !== undefined) {
-    const found = rows(position, end, batch);
-    let skipTo: Position | undefined;
+    const { rows: found, readTo } = rows(position, end, batch);
     let prefixToSkip: string | undefined;
     for (const row of found) {
       if (prefixToSkip !== undefined && row.key.startsWith(prefixToSkip)) continue;
@@ -77,15 +78,15 @@ export function listPage(
         return { entries, truncated: true };
       }
     }
-    const last = found.at(-1);
-    if (last === undefined || found.length < batch) return { entries, truncated: false };
-    if (prefixToSkip === undefined) skipTo = { from: last.key, inclusive: false };
-    else {
+    if (readTo === undefined) break;
+    if (prefixToSkip === undefined) {
+      position = { from: readTo, inclusive: false };
+      batch = Math.min(batch * 2, LARGEST_BATCH);
+    } else {
       const next = afterPrefix(prefixToSkip);
-      skipTo = next === undefined ? undefined : { from: next, inclusive: true };
+      position = next === undefined ? undefined : { from: next, inclusive: true };
+      batch = FIRST_BATCH;
     }
-    position = skipTo;
-    batch = Math.min(batch * 2, LARGEST_BATCH);
   }
   return { entries, truncated: false };
 }
@@ -125,48 +126,56 @@ export function afterPrefix(prefix: string): string | undefined {
   return undefined;
 }
 
-/** Rows of a bucket from the index. Any blob sorts after any text, so it serves as "no end". */
+/** Rows of a bucket from the index. */
 export function indexRows(database: Database, bucket: number, view: ListingView): RowSource {
-  const noEnd = new Uint8Array(0);
   return (position, before, limit) => {
-    const range = `bucket = ? AND key ${position.inclusive ? '>=' : '>'} ? AND key < ?`;
-    const bounds = [bucket, position.from, before ?? noEnd] as const;
-    switch (view.kind) {
-      case 'current':
-        return database
-          .all(
-            `SELECT key, stamp, size, etag FROM objects WHERE ${range} ORDER BY key LIMIT ?`,
-            ...bounds,
-            limit,
-          )
-          .map(toSummary);
-      case 'at':
-        return database
-          .all(
-            `SELECT key, stamp, size, etag FROM objects WHERE ${range} AND stamp <= ?
-             UNION ALL
-             SELECT key, stamp, size, etag FROM history WHERE ${range} AND stamp <= ? AND ended > ?
-             ORDER BY key LIMIT ?`,
-            ...bounds,
-            view.stamp,
-            ...bounds,
-            view.stamp,
-            view.stamp,
-            limit,
-          )
-          .map(toSummary);
-      case 'deleted':
-        return database
-          .all(
-            `SELECT key, max(stamp) AS stamp, size, etag, ended FROM history
-             WHERE ${range} AND deleted = 1 AND expires > ? GROUP BY key ORDER BY key LIMIT ?`,
-            ...bounds,
-            view.now,
-            limit,
-          )
-          .map(toSummary);
-    }
+    const rows = selectRows(database, bucket, view, position, before, limit).map(toSummary);
+    return { rows, readTo: rows.length < limit ? undefined : rows.at(-1)?.key };
   };
+}
+
+/** Any blob sorts after any text, so it serves as "no end". */
+const NO_END = new Uint8Array(0);
+
+function selectRows(
+  database: Database,
+  bucket: number,
+  view: ListingView,
+  position: Position,
+  before: string | undefined,
+  limit: number,
+): Row[] {
+  const range = `bucket = ? AND key ${position.inclusive ? '>=' : '>'} ? AND key < ?`;
+  const bounds = [bucket, position.from, before ?? NO_END] as const;
+  switch (view.kind) {
+    case 'current':
+      return database.all(
+        `SELECT key, stamp, size, etag FROM objects WHERE ${range} ORDER BY key LIMIT ?`,
+        ...bounds,
+        limit,
+      );
+    case 'at':
+      return database.all(
+        `SELECT key, stamp, size, etag FROM objects WHERE ${range} AND stamp <= ?
+         UNION ALL
+         SELECT key, stamp, size, etag FROM history WHERE ${range} AND stamp <= ? AND ended > ?
+         ORDER BY key LIMIT ?`,
+        ...bounds,
+        view.stamp,
+        ...bounds,
+        view.stamp,
+        view.stamp,
+        limit,
+      );
+    case 'deleted':
+      return database.all(
+        `SELECT key, max(stamp) AS stamp, size, etag, ended FROM history
+         WHERE ${range} AND deleted = 1 AND expires > ? GROUP BY key ORDER BY key LIMIT ?`,
+        ...bounds,
+        view.now,
+        limit,
+      );
+  }
 }
 
 function toSummary(row: Row): ObjectSummary {

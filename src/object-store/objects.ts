@@ -2,6 +2,7 @@ import type { Bodies, Segment } from './bodies.ts';
 import type { Bucket } from './buckets.ts';
 import type { ChecksumAlgorithm } from './checksums.ts';
 import { indexRows, type ListingView, type RowSource } from './listing.ts';
+import type { RecentChanges } from './recent-changes.ts';
 import { integerColumn, optionalText, textColumn, type Database, type Row } from './database.ts';
 
 /** A checksum kept with an object, as the SDKs ask for it. */
@@ -50,7 +51,9 @@ function parseOptional(text: string | undefined): StoredChecksum | undefined {
 export class Objects {
   readonly #database: Database;
   readonly #bodies: Bodies;
-  constructor(database: Database, bodies: Bodies) {
+  readonly #recent: RecentChanges;
+  constructor(database: Database, bodies: Bodies, recent: RecentChanges) {
+    this.#recent = recent;
     this.#database = database;
     this.#bodies = bodies;
   }
@@ -96,6 +99,7 @@ export class Objects {
 
   #retire(bucket: Bucket, key: string, stamp: number, deleted: boolean): ObjectRecord | undefined {
     const before = this.find(bucket.id, key);
+    this.#recent.note(bucket.id, key, before);
     if (before === undefined) return undefined;
     // Where versions are kept anyway, a delete only ends the last of them.
     const days = deleted && !bucket.snapshots ? bucket.softDeleteDays : undefined;
@@ -119,12 +123,80 @@ export class Objects {
 
   /** Inside a write: takes a row out without releasing its body, for a rename. */
   detach(bucket: number, key: string): void {
+    this.#recent.note(bucket, key, this.find(bucket, key));
     this.#database.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket, key);
   }
 
   /** Rows of a bucket in order of their keys, for a listing. */
   rows(bucket: number, view: ListingView): RowSource {
-    return indexRows(this.#database, bucket, view);
+    const rows = indexRows(this.#database, bucket, view);
+    return view.kind === 'current' ? this.#recent.apply(bucket, rows) : rows;
+  }
+
+  /** Soft-deleted versions that can still be restored, by key and newest first. */
+  deletedVersions(bucket: number, prefix: string, now: number): ObjectRecord[] {
+    return this.#database
+      .all(
+        `SELECT ${COLUMNS} FROM history WHERE bucket = ? AND key >= ? AND substr(key, 1, length(?)) = ?
+         AND deleted = 1 AND expires > ? ORDER BY key, stamp DESC LIMIT 1001`,
+        bucket,
+        prefix,
+        prefix,
+        prefix,
+        now,
+      )
+      .map(toObject);
+  }
+
+  findDeleted(bucket: number, key: string, stamp: number, now: number): ObjectRecord | undefined {
+    const row = this.#database.get(
+      `SELECT ${COLUMNS} FROM history
+       WHERE bucket = ? AND key = ? AND stamp = ? AND deleted = 1 AND expires > ?`,
+      bucket,
+      key,
+      stamp,
+      now,
+    );
+    return row === undefined ? undefined : toObject(row);
+  }
+
+  /** Inside a write: a soft-deleted version is current again, with the time of its restoration. */
+  restore(bucket: Bucket, version: ObjectRecord, stamp: number): void {
+    this.#forget(bucket.id, version);
+    this.put(bucket, { ...version, stamp });
+  }
+
+  /** Inside a write: a soft-deleted version is gone for good. */
+  purge(bucket: number, version: ObjectRecord): void {
+    this.#forget(bucket, version);
+    this.#bodies.release(version.segments);
+  }
+
+  #forget(bucket: number, version: ObjectRecord): void {
+    this.#database.run(
+      'DELETE FROM history WHERE bucket = ? AND key = ? AND stamp = ?',
+      bucket,
+      version.key,
+      version.stamp,
+    );
+  }
+
+  /** Inside a write: ends the versions whose retention is over, at most a thousand. */
+  purgeExpired(now: number): void {
+    const rows = this.#database.all(
+      `SELECT bucket, ${COLUMNS} FROM history WHERE expires <= ? ORDER BY expires LIMIT 1000`,
+      now,
+    );
+    for (const row of rows) this.purge(integerColumn(row, 'bucket'), toObject(row));
+  }
+
+  /** Number and bytes of the present objects; reads them all. */
+  usage(bucket: number): { count: number; size: number } {
+    const row = this.#database.get(
+      'SELECT count(*) AS count, coalesce(sum(size), 0) AS size FROM objects WHERE bucket = ?',
+      bucket,
+    );
+    return { count: Number(row?.['count'] ?? 0), size: Number(row?.['size'] ?? 0) };
   }
 
   isEmpty(bucket: number): boolean {

@@ -1,5 +1,6 @@
 import { notImplemented, S3Error } from './errors.ts';
-import { updateBucket } from './operations/bucket-settings.ts';
+import { listObjectVersions, restoreObject } from './operations/soft-delete.ts';
+import { getBucketInfo, updateBucket } from './operations/bucket-settings.ts';
 import * as buckets from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete.ts';
 import { copyObject } from './operations/copy.ts';
@@ -115,6 +116,8 @@ const ROUTES: Record<string, Route | undefined> = Object.fromEntries(
       ['bucket GET location', 'GetBucketLocation', buckets.getBucketLocation],
       ['bucket GET versioning', 'GetBucketVersioning', buckets.getBucketVersioning],
       ['bucket GET uploads', 'ListMultipartUploads', listMultipartUploads],
+      ['bucket GET versions', 'ListObjectVersions', listObjectVersions],
+      ['bucket GET metadata', 'GetBucketInfo', getBucketInfo],
       ['bucket GET acl', 'GetBucketAcl', getBucketAcl],
       ['bucket HEAD -', 'HeadBucket', buckets.headBucket],
       ['bucket PUT -', 'CreateBucket', buckets.createBucket],
@@ -132,6 +135,7 @@ const ROUTES: Record<string, Route | undefined> = Object.fromEntries(
       ['object PUT uploadId copy', 'UploadPartCopy', multipart.uploadPartCopy],
       ['object POST uploads', 'CreateMultipartUpload', multipart.createMultipartUpload],
       ['object POST uploadId', 'CompleteMultipartUpload', completeMultipartUpload],
+      ['object POST restore', 'RestoreObject', restoreObject],
       ['object DELETE -', 'DeleteObject', deleteObject],
       ['object DELETE uploadId', 'AbortMultipartUpload', multipart.abortMultipartUpload],
       ['bucket GET policy', 'GetBucketPolicy', ABSENT['GetBucketPolicy']],

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { notImplemented, S3Error } from '../errors.ts';
-import { parseConfiguration } from '../notifications.ts';
+import { parseConfiguration, type NotificationConfiguration } from '../notifications.ts';
 import type { Reply } from '../request.ts';
 import { bucketOf, type Call } from '../store.ts';
 import { receiveUpload } from '../upload-body.ts';
@@ -44,6 +44,32 @@ export async function updateBucket(call: Call): Promise<Reply> {
     if (regions !== undefined) store.buckets.setRegions(id, regions);
   });
   return json({ status: 'success' });
+}
+
+/**
+ * GET /bucket?metadata: the settings as Tigris tells them. Secrets of the webhook are left out:
+ * who may read settings need not be who may forge deliveries.
+ */
+export function getBucketInfo(call: Call): Reply {
+  const { store } = call;
+  const bucket = store.buckets.require(bucketOf(call, 's3:GetBucketNotification'));
+  const { count, size } = store.objects.usage(bucket.id);
+  const notifications =
+    bucket.notifications === undefined
+      ? undefined
+      : { ...(JSON.parse(bucket.notifications) as NotificationConfiguration), auth: undefined };
+  return json({
+    name: bucket.name,
+    object_regions: bucket.regions === 'global' ? '' : bucket.regions,
+    type: bucket.snapshots ? 1 : 0,
+    soft_delete:
+      bucket.softDeleteDays === undefined
+        ? { enabled: false }
+        : { enabled: true, retention_days: bucket.softDeleteDays },
+    object_notifications: notifications,
+    estimated_unique_rows: count,
+    estimated_size: size,
+  });
 }
 
 async function readPatch(call: Call): Promise<z.infer<typeof patchSchema>> {

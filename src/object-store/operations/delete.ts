@@ -14,6 +14,7 @@ import {
   type Xml,
 } from '../xml.ts';
 import { refuseVersion } from './objects.ts';
+import { asksForDeleted, purgeObject } from './soft-delete.ts';
 
 const MAX_DELETES = 1000;
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -22,6 +23,7 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 export async function deleteObject(call: Call): Promise<Reply> {
   const { store, request } = call;
   const target = objectOf(call, 's3:DeleteObject');
+  if (asksForDeleted(call)) return await purgeObject(call);
   refuseVersion(request.query.get('versionId'));
   await remove(call, target.bucket, target.key, request.headers);
   store.buckets.require(target.bucket);
