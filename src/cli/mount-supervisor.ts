@@ -1,0 +1,13 @@
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The command line that serves a mount in the background: this program again. Node and script are
+ * named by path, because the PATH of a later login may find another Node.
+ */
+export function mountSupervisor(): { command: string; args: readonly string[] } {
+  return { command: process.execPath, args: [binary(), 'mount-supervise'] };
+}
+
+function binary(): string {
+  return process.argv[1] ?? fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+}

@@ -1,0 +1,69 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../cli/base-command.ts';
+
+export default class Setup extends BaseCommand<typeof Setup> {
+  static override summary = 'From nothing to a mounted or synced bucket.';
+  static override description =
+    'Finds or installs rclone, signs in, gets keys for the bucket once, configures, and starts. Run it again after an interruption: it goes on. Without --mode it mounts where this machine can, else it syncs a folder.';
+  static override flags = {
+    mode: Flags.option({
+      description: 'Mount the bucket, sync a folder with it, or both.',
+      options: ['mount', 'bisync', 'both'] as const,
+      env: 'CLOUD_MODE',
+    })(),
+    path: Flags.string({
+      description: 'Folder to sync; by default ~/Cloud/TENANT.',
+      helpValue: 'DIR',
+      env: 'CLOUD_PATH',
+    }),
+    'mount-path': Flags.string({
+      description: 'Folder to mount at; by default ~/CloudMount/TENANT.',
+      helpValue: 'DIR',
+      env: 'CLOUD_MOUNT_PATH',
+    }),
+    profile: Flags.option({
+      description: 'How careful or how fast; see `cloud mount --help`.',
+      options: ['safe', 'balanced', 'fast'] as const,
+      env: 'CLOUD_PROFILE',
+    })(),
+    rclone: Flags.string({
+      description: 'The rclone to use.',
+      helpValue: 'FILE',
+      env: 'CLOUD_RCLONE',
+    }),
+    'token-stdin': Flags.boolean({ description: 'Read the API key from standard input.' }),
+    'insecure-storage': Flags.boolean({
+      description: 'Without a keychain, keep the secrets in a file only your user can read.',
+      env: 'CLOUD_INSECURE_STORAGE',
+    }),
+  };
+  static override examples = [
+    {
+      description: 'Everything, with a key that lies in a file',
+      command:
+        '<%= config.bin %> <%= command.id %> --server https://cloud.example --token-stdin < key.txt',
+    },
+    {
+      description: 'A synced folder, with no questions',
+      command: '<%= config.bin %> <%= command.id %> --mode bisync --path ~/notes --yes',
+    },
+  ];
+
+  override async run(): Promise<void> {
+    const { planSetup } = await import('../onboarding/setup.ts');
+    const { presentSetup } = await import('../onboarding/present-setup.ts');
+    const { setupRequest } = await import('../cli/setup-request.ts');
+    const { runTasks } = await import('../output/tasks.ts');
+    const { options, deps } = await setupRequest(this.flags, {
+      host: this.host,
+      interactive: this.out.options.interactive,
+      signal: this.signal,
+      confirm: (question) => this.confirm(question),
+    });
+    const setup = planSetup(options, deps);
+    await runTasks(setup.prepare, this.out);
+    await setup.agree();
+    await runTasks(setup.start, this.out);
+    this.out.result(setup.result(), presentSetup);
+  }
+}
