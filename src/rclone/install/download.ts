@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import got, { type Response } from 'got';
 import { AbortError } from '../../output/errors.ts';
@@ -104,23 +103,20 @@ async function fetchRest(options: DownloadOptions, offset: number): Promise<void
   }
   const length = response.headers['content-length'];
   const total = length === undefined ? undefined : start + Number(length);
-  let received = start;
-  const counted = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
+  const file = await open(options.path, start > 0 ? 'a' : 'w', 0o600);
+  try {
+    let received = start;
+    // Written piece by piece, so that a transfer that breaks leaves what came.
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       received += chunk.length;
-      if (received > MAX_BYTES) done(wrong(options.url, 'is far larger than a release'));
-      else {
-        options.onProgress(received, total);
-        done(null, chunk);
-      }
-    },
-  });
-  const file = createWriteStream(options.path, {
-    flags: start > 0 ? 'a' : 'w',
-    mode: 0o600,
-    flush: true,
-  });
-  await pipeline(stream, counted, file);
+      if (received > MAX_BYTES) throw wrong(options.url, 'is far larger than a release');
+      await file.write(chunk);
+      options.onProgress(received, total);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 function responseOf(stream: ReturnType<typeof got.stream>): Promise<Response> {
