@@ -21,7 +21,7 @@ export interface IssuanceDeps {
 }
 
 /** How long a new key may take to be known everywhere at the provider, in milliseconds. */
-const PROPAGATION_MS = 15_000;
+const PROPAGATION_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 const DEFAULT_DESCRIPTION = 'CLI mount credentials';

@@ -27,5 +27,5 @@ export async function removeLeftovers(
  * is not there now may turn up later.
  */
 export function mayStillHappen(error: unknown): boolean {
-  return !(error instanceof StorageError) || error.status === 0 || error.status >= 500;
+  return error instanceof StorageError && (error.status === 0 || error.status >= 500);
 }

@@ -114,7 +114,7 @@ export async function revokeMountCredential(
   if (!(await deleteAtProvider(deps, row))) {
     throw new HttpProblem(503, 'revocation-pending', 'The object storage has not confirmed it.', {
       detail: 'The credential is revoked here; its key is deleted as soon as the storage answers.',
-      headers: { 'retry-after': '10' },
+      headers: { 'retry-after': '2' },
     });
   }
 }

@@ -3,6 +3,7 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CREDENTIALS = '/tenant/mount/credentials';
+const matching = (form: RegExp): unknown => expect.stringMatching(form);
 
 let server: TestServer;
 beforeAll(async () => {
@@ -49,8 +50,8 @@ describe('GET /tenant/mount/info', () => {
     const { status, body } = await ask('GET', '/tenant/mount/info', { slug: 'other' });
     expect(status).toBe(200);
     expect(body).toEqual({
-      tenant_id: expect.stringMatching(UUID),
-      bucket_name: expect.stringMatching(/^cloud-other-[a-z2-7]{16}$/),
+      tenant_id: matching(UUID),
+      bucket_name: matching(/^cloud-other-[a-z2-7]{16}$/),
       has_credentials: false,
       credentials_created_at: null,
     });
@@ -72,15 +73,15 @@ describe('POST /tenant/mount/credentials', () => {
     expect(status).toBe(201);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(body).toEqual({
-      tenant_id: expect.stringMatching(UUID),
-      bucket_name: expect.stringMatching(/^cloud-acme-/),
-      access_key: expect.stringMatching(/^tid_/),
-      secret_key: expect.stringMatching(/^tsec_/),
+      tenant_id: matching(UUID),
+      bucket_name: matching(/^cloud-acme-/),
+      access_key: matching(/^tid_/),
+      secret_key: matching(/^tsec_/),
       endpoint_url: server.server.storageUrl,
       region: 'auto',
-      id: expect.stringMatching(UUID),
+      id: matching(UUID),
       permission: 'rw',
-      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      created_at: matching(/^\d{4}-\d\d-\d\dT.*Z$/),
       expires_at: null,
     });
   });

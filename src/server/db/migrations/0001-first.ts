@@ -12,7 +12,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 async function tenants(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('tenants')
-    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('slug', 'text', (column) => column.notNull().unique())
     .addColumn('name', 'text', (column) => column.notNull())
     .addColumn('status', 'text', (column) =>
@@ -25,7 +25,9 @@ async function tenants(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema
     .createTable('tenant_policies')
-    .addColumn('tenant_id', 'text', (column) => column.primaryKey().references('tenants.id'))
+    .addColumn('tenant_id', 'text', (column) =>
+      column.primaryKey().notNull().references('tenants.id'),
+    )
     .addColumn('policy', 'text', (column) =>
       column.notNull().check(sql`policy IN ('allowed', 'denied')`),
     )
@@ -38,7 +40,7 @@ async function tenants(db: Kysely<unknown>): Promise<void> {
 async function credentials(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('credentials')
-    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('kind', 'text', (column) => column.notNull().check(sql`kind IN ('admin', 'api')`))
     .addColumn('secret_hash', 'text', (column) => column.notNull().unique())
     .addColumn('last4', 'text', (column) => column.notNull())
@@ -61,7 +63,7 @@ async function credentials(db: Kysely<unknown>): Promise<void> {
 async function mountCredentials(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('tenant_mount_credentials')
-    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
     .addColumn('access_key', 'text', (column) => column.notNull().unique())
     .addColumn('policy_arn', 'text', (column) => column.notNull())
@@ -100,7 +102,7 @@ async function mountCredentials(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema
     .createTable('provisioning_intents')
-    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('kind', 'text', (column) =>
       column.notNull().check(sql`kind IN ('mount_credential', 'tenant')`),
     )
@@ -115,7 +117,7 @@ async function mountCredentials(db: Kysely<unknown>): Promise<void> {
 async function signingKeys(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('signing_keys')
-    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('status', 'text', (column) =>
       column.notNull().check(sql`status IN ('next', 'active', 'retired')`),
     )

@@ -1,0 +1,23 @@
+CREATE TABLE "audit_events" ("seq" integer primary key autoincrement, "id" text not null unique, "time" text not null, "type" text not null, "actor" text not null, "tenant_id" text, "subject_id" text, "request_id" text, "data" text not null, "previous_hash" text not null, "hash" text not null);
+
+CREATE TABLE "credentials" ("id" text not null primary key, "kind" text not null check (kind IN ('admin', 'api')), "secret_hash" text not null unique, "last4" text not null, "label" text not null, "tenant_id" text references "tenants" ("id"), "scopes" text not null, "created_at" text not null, "created_by" text not null, "expires_at" text not null, "revoked_at" text, "last_used_at" text);
+
+CREATE INDEX "credentials_tenant" on "credentials" ("tenant_id", "created_at");
+
+CREATE TABLE "provisioning_intents" ("id" text not null primary key, "kind" text not null check (kind IN ('mount_credential', 'tenant')), "tenant_id" text not null, "bucket_name" text, "created_at" text not null, "attempts" integer default 0 not null, "last_error" text);
+
+CREATE TABLE "schema_migrations" ("version" integer primary key, "name" text not null, "applied_at" text not null);
+
+CREATE TABLE "signing_keys" ("id" text not null primary key, "status" text not null check (status IN ('next', 'active', 'retired')), "algorithm" text not null check (algorithm = 'EdDSA'), "public_jwk" text not null, "wrapped_private_key" text not null, "created_at" text not null);
+
+CREATE UNIQUE INDEX "signing_keys_one_active" on "signing_keys" ("status") where status = 'active';
+
+CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text);
+
+CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
+
+CREATE INDEX "tenant_mount_credentials_tenant" on "tenant_mount_credentials" ("tenant_id", "created_at");
+
+CREATE TABLE "tenant_policies" ("tenant_id" text not null primary key references "tenants" ("id"), "policy" text not null check (policy IN ('allowed', 'denied')), "reason" text, "updated_by" text not null, "updated_at" text not null);
+
+CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null);
