@@ -10,10 +10,8 @@ export default class Logout extends BaseCommand<typeof Logout> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../session/open.ts');
     const { signOut } = await import('../session/sign-in.ts');
     const { presentSignedOut } = await import('../session/present-session.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
-    this.out.result(await signOut(session, this.host), presentSignedOut);
+    this.out.result(await signOut(this.host, this.flags, this.signal), presentSignedOut);
   }
 }

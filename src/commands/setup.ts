@@ -64,6 +64,6 @@ export default class Setup extends BaseCommand<typeof Setup> {
     await runTasks(setup.prepare, this.out);
     await setup.agree();
     await runTasks(setup.start, this.out);
-    this.out.result(setup.result(), presentSetup);
+    this.out.final(setup.result(), presentSetup);
   }
 }

@@ -1,4 +1,5 @@
 import { AbortError, BugError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
 import { count } from '../output/format.ts';
 import type { Task } from '../output/tasks.ts';
 import { installRclone } from '../rclone/install/install.ts';
@@ -141,8 +142,10 @@ async function signedIn(flags: SessionFlags, deps: SetupDeps): Promise<Session |
     await session.api.me();
     return session;
   } catch (error) {
-    const expected = ['not-set-up', 'not-signed-in', 'unknown-context', 'invalid_grant'];
-    if (error instanceof AbortError && expected.includes(error.code)) return undefined;
+    const notYet =
+      error instanceof AbortError && ['not-set-up', 'unknown-context'].includes(error.code);
+    const noMore = error instanceof AbortError && error.exitCode === ExitCode.auth;
+    if (notYet || noMore) return undefined;
     throw error;
   }
 }

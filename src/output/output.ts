@@ -82,6 +82,12 @@ export class Output {
     }
   }
 
+  /** The same at the end of a long run, whose JSON form is a line for each event. */
+  final<T extends object>(data: T, present: (data: T, output: Output) => string): void {
+    if (this.json) this.event({ ...data, type: 'result' });
+    else this.result(data, present);
+  }
+
   /**
    * A secret that its owner asked to see, once: the only way past the redactor. For people the
    * bare value on a line of its own, for programs `data` as it is.

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { MountCredentialWithSecret } from '../api/contract/mount.ts';
 import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import type { BucketAccess } from './bucket-access.ts';
 import { STORED, storedBucketKey, toBucketAccess, type Session } from './open.ts';
@@ -17,9 +18,12 @@ export interface BucketKeyResult {
 /**
  * This machine's bucket key: the stored one while the server still knows it, else a new one,
  * labelled with the machine's name. A replaced key is revoked, so that set-ups do not pile up keys.
+ *
+ * @throws AbortError `other-tenant` (4)
  */
 export async function ensureBucketKey(session: Session, host: Host): Promise<BucketKeyResult> {
   const { api, context, secrets } = session;
+  await refuseOtherTenant(session);
   const stored = await storedBucketKey(secrets, context.name);
   if (stored?.tenant_id === context.tenant.id && (await stillGood(session, stored, host))) {
     await api.confirmMountCredential(stored.id);
@@ -33,6 +37,23 @@ export async function ensureBucketKey(session: Session, host: Host): Promise<Buc
     access: toBucketAccess(context, issued),
     how: stored === undefined ? 'issued' : 'replaced',
   };
+}
+
+/** `CLOUD_TOKEN` may be of another tenant than the context that is in use. */
+async function refuseOtherTenant({ api, context }: Session): Promise<void> {
+  const { tenant_id: tenant } = await api.mountInfo();
+  if (tenant === context.tenant.id) return;
+  throw new AbortError(
+    'other-tenant',
+    `The token is of another tenant than the context ${context.name} (${context.tenant.slug}).`,
+    {
+      exitCode: ExitCode.auth,
+      suggestions: [
+        'Unset CLOUD_TOKEN to go on with this context, or',
+        'set the other tenant up under its own name: cloud setup --context NAME --token-stdin',
+      ],
+    },
+  );
 }
 
 async function stillGood(

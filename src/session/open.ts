@@ -11,12 +11,7 @@ import { registerSecret } from '../output/redact.ts';
 import type { BucketAccess } from './bucket-access.ts';
 import { readConfiguration } from './configuration.ts';
 import { openSecretStore, type SecretStore } from './secret-store.ts';
-import {
-  normalizeServer,
-  selectContext,
-  type NamedContext,
-  type SessionFlags,
-} from './settings.ts';
+import { contextFor, type NamedContext, type SessionFlags } from './settings.ts';
 
 /** A signed-in account on a server, and what it may reach. */
 export interface Session {
@@ -53,12 +48,8 @@ export async function openSession(
   flags: SessionFlags,
   deps: Partial<SessionDeps> = {},
 ): Promise<Session> {
-  const configured = selectContext(await readConfiguration(host), flags.context);
-  if (configured === undefined) throw notSetUp();
-  const context =
-    flags.server === undefined
-      ? configured
-      : { ...configured, server: normalizeServer(flags.server) };
+  const context = contextFor(await readConfiguration(host), flags);
+  if (context === undefined) throw notSetUp();
   const secrets = deps.secrets ?? openSecretStore(host);
   const signal = deps.signal === undefined ? {} : { signal: deps.signal };
   const given = givenToken(host, context.server);

@@ -1,12 +1,13 @@
 import { formatFields } from '../output/table.ts';
-import type { SignedIn } from './sign-in.ts';
+import type { SignedIn, SignedOut } from './sign-in.ts';
 import type { WhoAmI } from './who-am-i.ts';
 
 export function presentSignedIn(result: SignedIn): string {
   return `Signed in to ${result.server} for ${result.tenant.name} (context ${result.context}).`;
 }
 
-export function presentSignedOut(result: { context: string; revoked: boolean }): string {
+export function presentSignedOut(result: SignedOut): string {
+  if (result.context === null) return 'Nobody is signed in here.';
   const keys = result.revoked
     ? "this machine's bucket key is revoked"
     : 'the server could not be reached, so the bucket key of this machine stays valid there';

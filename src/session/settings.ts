@@ -54,6 +54,32 @@ export function selectContext(
   });
 }
 
+/**
+ * The context that both flags allow. A key is only ever sent to the server it was made for, so
+ * `--server` chooses among the contexts; it does not point one of them elsewhere.
+ *
+ * @throws AbortError `unknown-context`, `other-server` (2)
+ */
+export function contextFor(
+  configuration: Configuration,
+  flags: SessionFlags,
+): NamedContext | undefined {
+  const selected = selectContext(configuration, flags.context);
+  if (flags.server === undefined) return selected;
+  const server = normalizeServer(flags.server);
+  if (selected?.server === server) return selected;
+  if (flags.context !== undefined && selected !== undefined) {
+    throw new AbortError('other-server', `The context ${selected.name} is on ${selected.server}.`, {
+      exitCode: ExitCode.usage,
+      suggestions: ['Leave --server out, or choose another --context.'],
+    });
+  }
+  const name = Object.keys(configuration.contexts).find(
+    (each) => configuration.contexts[each]?.server === server,
+  );
+  return name === undefined ? undefined : selectContext(configuration, name);
+}
+
 /** A base URL without a trailing slash. */
 export function normalizeServer(text: string): string {
   let url: URL;

@@ -4,9 +4,9 @@ import type { Host } from '../platform/host.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { readConfiguration, updateConfiguration, type Configuration } from './configuration.ts';
-import { exchangeApiKey, STORED, type Session } from './open.ts';
+import { exchangeApiKey, openSession, STORED, type Session } from './open.ts';
 import type { SecretStore } from './secret-store.ts';
-import { normalizeServer } from './settings.ts';
+import { contextFor, normalizeServer, type SessionFlags } from './settings.ts';
 
 export interface SignInOptions {
   server: string;
@@ -53,14 +53,25 @@ export async function signIn(
   return { context: name, server, account: me.subject, tenant };
 }
 
+export interface SignedOut {
+  /** Null: nobody was signed in, which is what was wanted. */
+  context: string | null;
+  /** False when the server could not be asked to revoke this machine's bucket key. */
+  revoked: boolean;
+}
+
 /**
- * Signs out of the session's context: revokes this machine's bucket key on the server, then
- * forgets the secrets. Idempotent. `revoked` is false when the server could not be asked.
+ * Signs out: revokes this machine's bucket key on the server, then forgets the secrets and the
+ * context. Idempotent.
  */
 export async function signOut(
-  session: Session,
   host: Host,
-): Promise<{ context: string; revoked: boolean }> {
+  flags: SessionFlags,
+  signal: AbortSignal,
+): Promise<SignedOut> {
+  const known = contextFor(await readConfiguration(host), flags);
+  if (known === undefined) return { context: null, revoked: true };
+  const session = await openSession(host, flags, { signal });
   const { api, context, secrets } = session;
   let revoked = true;
   if ((await secrets.getPassword(STORED.bucketKey, context.name)) !== null) {

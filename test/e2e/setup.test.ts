@@ -1,0 +1,295 @@
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createApiClient } from '../../src/api/client.ts';
+import { openSecretStore } from '../../src/session/secret-store.ts';
+import { STORED } from '../../src/session/open.ts';
+import { realRclone } from '../support/rclone.ts';
+import { runCloud } from '../support/run-cloud.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { makeSmallDisk, makeUnwritable } from '../support/unwritable.ts';
+import { openWorkspace, type Workspace } from '../support/workspace.ts';
+
+const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+
+let server: TestServer;
+let rclone: string;
+
+beforeAll(async () => {
+  server = await startTestServer({ tenants: ['acme', 'other'] });
+  rclone = (await realRclone()).path;
+});
+afterAll(() => server.close());
+
+/** A new user with an rclone at hand and a folder of their own. */
+async function newUser(): Promise<Workspace & { folder: string }> {
+  const user = await openWorkspace();
+  user.env['CLOUD_RCLONE'] = rclone;
+  user.env['CLOUD_SERVER'] = server.url;
+  return { ...user, folder: join(user.root, 'home', 'Cloud', 'acme') };
+}
+
+const setup = (user: Workspace, args: readonly string[] = [], key = server.apiKeyOf('acme')) =>
+  runCloud(['setup', '--mode', 'bisync', '--token-stdin', ...args], {
+    env: user.env,
+    input: key,
+  });
+
+function tenantClient(slug: string) {
+  return createApiClient({
+    server: server.url,
+    token: () => Promise.resolve(server.apiKeyOf(slug)),
+  });
+}
+
+async function activeKeys(slug: string): Promise<string[]> {
+  const { credentials } = await tenantClient(slug).listMountCredentials();
+  return credentials.map(({ id }) => id);
+}
+
+async function allFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+}
+
+describe('cloud setup', () => {
+  test('brings a new user from nothing to a folder in sync, and again without another key', async () => {
+    const user = await newUser();
+    await mkdir(user.folder, { recursive: true });
+    await writeFile(join(user.folder, 'note.md'), '# hello\n');
+    const before = await activeKeys('acme');
+
+    const first = await setup(user, ['--yes']);
+    expect(first).toMatchObject({ exitCode: 0 });
+    expect(first.stdout).toContain('Ready.');
+    const issued = (await activeKeys('acme')).filter((id) => !before.includes(id));
+    expect(issued).toHaveLength(1);
+
+    const second = await runCloud(['setup', '--mode', 'bisync', '--json'], { env: user.env });
+    expect(second.exitCode).toBe(0);
+    const result = JSON.parse(second.stdout.trim().split('\n').at(-1)!) as Record<string, unknown>;
+    expect(result).toMatchObject({
+      type: 'result',
+      credential: { how: 'reused', id: issued[0] },
+      bisync: { files: 1, uploaded: 0, downloaded: 0 },
+    });
+    expect((await activeKeys('acme')).filter((id) => !before.includes(id))).toEqual(issued);
+  });
+
+  test('goes on after it was killed at any step, and leaves one key in use', async () => {
+    for (const step of ['rclone', 'sign-in', 'credentials', 'configure', 'start']) {
+      const user = await newUser();
+      const killed = execa(
+        process.execPath,
+        [binary, 'setup', '--mode', 'bisync', '--token-stdin', '--json'],
+        {
+          env: user.env,
+          extendEnv: false,
+          input: server.apiKeyOf('acme'),
+          reject: false,
+          buffer: false,
+        },
+      );
+      let seen = '';
+      killed.stdout.on('data', (chunk: Buffer) => {
+        seen += chunk.toString();
+        if (seen.includes(`"step":"${step}","state":"done"`)) killed.kill('SIGKILL');
+      });
+      await killed;
+      const again = await setup(user);
+      expect(again, `after a kill behind ${step}`).toMatchObject({ exitCode: 0 });
+      const who = await runCloud(['whoami', '--json'], { env: user.env });
+      expect(JSON.parse(who.stdout)).toMatchObject({ tenant: { slug: 'acme' } });
+    }
+  });
+
+  test('a key that was revoked behind its back is replaced', async () => {
+    const user = await newUser();
+    await setup(user);
+    const secrets = openSecretStore(user.host);
+    const stored = JSON.parse((await secrets.getPassword(STORED.bucketKey, 'acme')) ?? '') as {
+      id: string;
+    };
+    await tenantClient('acme').revokeMountCredential(stored.id);
+    const again = await runCloud(['setup', '--mode', 'bisync', '--json'], { env: user.env });
+    expect(again.exitCode).toBe(0);
+    expect(again.stdout).toContain('"how":"replaced"');
+    expect(await activeKeys('acme')).not.toContain(stored.id);
+  });
+
+  test('asks before it unites a folder that is not empty, and changes nothing until then', async () => {
+    const user = await newUser();
+    await mkdir(user.folder, { recursive: true });
+    await writeFile(join(user.folder, 'mine.md'), 'mine\n');
+    const refused = await setup(user);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('--yes');
+    expect(await readdir(user.folder)).toEqual(['mine.md']);
+  });
+
+  test('leaves no secret in clear in any file of ours', async () => {
+    const user = await newUser();
+    await setup(user);
+    const secrets = openSecretStore(user.host);
+    const bucketKey = JSON.parse((await secrets.getPassword(STORED.bucketKey, 'acme')) ?? '') as {
+      secret_key: string;
+    };
+    const values = [server.apiKeyOf('acme'), bucketKey.secret_key];
+    const files = await allFiles(user.env['CLOUD_HOME'] ?? '');
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of files) {
+      const bytes = await readFile(file);
+      for (const value of values) expect(bytes.includes(value), file).toBe(false);
+    }
+    expect(server.logs()).not.toContain(bucketKey.secret_key);
+  });
+
+  test('two tenants on one machine stay apart, and a foreign token changes nothing', async () => {
+    const user = await newUser();
+    await setup(user);
+    const foreign = await runCloud(['setup', '--mode', 'bisync', '--json'], {
+      env: { ...user.env, CLOUD_TOKEN: server.apiKeyOf('other') },
+    });
+    expect(foreign.exitCode).toBe(4);
+    expect(foreign.stderr).toContain('other-tenant');
+    const second = await setup(user, [], server.apiKeyOf('other'));
+    expect(second.exitCode).toBe(0);
+    const who = await runCloud(['whoami', '--context', 'acme', '--json'], { env: user.env });
+    expect(JSON.parse(who.stdout)).toMatchObject({ tenant: { slug: 'acme' } });
+  });
+
+  test('logout revokes the key on the server, forgets the secrets, and is idempotent', async () => {
+    const user = await newUser();
+    const before = await activeKeys('acme');
+    await setup(user);
+    expect(await activeKeys('acme')).toHaveLength(before.length + 1);
+    expect(await runCloud(['logout'], { env: user.env })).toMatchObject({ exitCode: 0 });
+    expect(await activeKeys('acme')).toEqual(before);
+    expect(await openSecretStore(user.host).findCredentials(STORED.apiKey)).toEqual([]);
+    expect((await runCloud(['logout'], { env: user.env })).exitCode).toBe(0);
+  });
+});
+
+describe('bad input to cloud setup', () => {
+  test.each([
+    ['nobody listens there', 'http://127.0.0.1:9', 5, 'server-unreachable'],
+    ['not an address', 'cloud dot example', 2, 'bad-server-url'],
+  ])('%s', async (_what, url, exitCode, code) => {
+    const user = await newUser();
+    const run = await setup(user, ['--server', url, '--json']);
+    expect(run.exitCode).toBe(exitCode);
+    expect(lastError(run.stderr)).toMatchObject({ code });
+  });
+
+  test('a web server that is not ours', async () => {
+    const other = createServer((_request, response) => {
+      response.setHeader('content-type', 'text/html').end('<h1>Welcome</h1>');
+    });
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void other.close());
+    const user = await newUser();
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const run = await setup(user, ['--server', url, '--json']);
+    expect(run.exitCode).toBe(5);
+    expect(lastError(run.stderr)).toMatchObject({ code: 'not-our-server' });
+  });
+
+  test.each([
+    ['mistyped', (key: string) => `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`],
+    ['cut short', (key: string) => key.slice(0, 40)],
+    ['empty', () => ''],
+    ['not a token at all', () => 'hunter2hunter2'],
+  ])('a token that is %s', async (_what, spoil) => {
+    const user = await newUser();
+    const run = await setup(user, ['--json'], spoil(server.apiKeyOf('acme')));
+    expect(run.exitCode).toBe(4);
+    expect(['token-malformed', 'no-token']).toContain(lastError(run.stderr).code);
+  });
+
+  test('a token that has expired', async () => {
+    let ahead = 0;
+    const clock = {
+      now: () => Date.now() + ahead,
+      sleep: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    };
+    await using aged = await startTestServer({ tenants: ['acme'], clock });
+    ahead = 100 * 86_400_000;
+    const user = await newUser();
+    const run = await setup(user, ['--server', aged.url, '--json'], aged.apiKeyOf('acme'));
+    expect(run.exitCode).toBe(4);
+    expect(await openSecretStore(user.host).findCredentials(STORED.apiKey)).toEqual([]);
+  });
+
+  test('a path that is no folder', async () => {
+    const user = await newUser();
+    const file = join(user.root, 'file');
+    await writeFile(file, 'a file');
+    const run = await setup(user, ['--path', file, '--yes', '--json']);
+    expect(run.exitCode).toBe(2);
+    expect(lastError(run.stderr)).toMatchObject({ code: 'not-a-folder' });
+    expect(await readFile(file, 'utf8')).toBe('a file');
+  });
+
+  test('a folder that cannot be written', async () => {
+    const user = await newUser();
+    const folder = join(user.root, 'read-only');
+    await makeUnwritable(folder);
+    const run = await setup(user, ['--path', folder, '--yes', '--json']);
+    expect(run.exitCode).toBe(1);
+    expect(['read-only', 'not-permitted', 'folder-not-writable']).toContain(
+      lastError(run.stderr).code,
+    );
+  });
+
+  test.each([
+    ['one inside the other', ['--path', '/tmp/x/sync', '--mount-path', '/tmp/x/sync/mount']],
+    ['the whole home', ['--path', '~']],
+  ])('folders that overlap: %s', async (_what, args) => {
+    const user = await newUser();
+    const home = args.map((arg) => (arg === '~' ? join(user.root, 'home') : arg));
+    const run = await setup(user, [...home, '--yes', '--json']);
+    expect(run.exitCode).toBe(2);
+    expect(lastError(run.stderr)).toMatchObject({ code: 'folder-overlap' });
+  });
+
+  test('an rclone that is missing or unfit', async () => {
+    const user = await newUser();
+    for (const path of [join(user.root, 'none'), '/bin/true']) {
+      const run = await setup(user, ['--rclone', path, '--json']);
+      expect(run.exitCode).toBe(12);
+    }
+  });
+
+  test('a full disk under the local storage loses nothing and says so', async ({ skip }) => {
+    const user = await newUser();
+    const disk = join(user.root, 'disk');
+    if (!(await makeSmallDisk(disk, 12 * 1024 * 1024))) skip('only root can mount a small disk');
+    await using small = await startTestServer({
+      tenants: ['acme'],
+      dataFolder: join(disk, 'data'),
+    });
+    await mkdir(user.folder, { recursive: true });
+    for (let index = 0; index < 6; index += 1) {
+      await writeFile(join(user.folder, `${index}.bin`), Buffer.alloc(3 * 1024 * 1024, index + 1));
+    }
+    const run = await setup(
+      user,
+      ['--server', small.url, '--yes', '--json'],
+      small.apiKeyOf('acme'),
+    );
+    expect(run.exitCode).not.toBe(0);
+    expect(run.stderr).toMatch(/storage|space|full/i);
+    for (let index = 0; index < 6; index += 1) {
+      const bytes = await readFile(join(user.folder, `${index}.bin`));
+      expect(bytes.equals(Buffer.alloc(3 * 1024 * 1024, index + 1))).toBe(true);
+    }
+  });
+});
+
+function lastError(stderr: string): { code: string } {
+  const line = stderr.trim().split('\n').at(-1) ?? '';
+  return (JSON.parse(line) as { error: { code: string } }).error;
+}
