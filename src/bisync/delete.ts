@@ -4,6 +4,7 @@ import { isErrno, syncFolder } from '../platform/atomic-file.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { moveAside } from './aside.ts';
 import { hashStable } from './local-file.ts';
+import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { pathInside } from './safe-path.ts';
 import { isVersion, keepCopyFirst, readOnlyKey } from './upload.ts';
@@ -65,7 +66,7 @@ export async function deleteRemote(
   agreed: BaselineEntry,
 ): Promise<'deleted' | 'kept'> {
   if (run.readOnly) throw readOnlyKey(path);
-  if (await exists(await pathInside(run.pair.root, path))) return 'kept';
+  if (await isFile(run.pair.root, path)) return 'kept';
   let etag = etagOf(agreed);
   for (let attempt = 1; ; attempt += 1) {
     if (!run.conditions.deletes && !(await keepCopyFirst(run, path, agreed))) return 'kept';
@@ -100,12 +101,13 @@ async function tryDelete(
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** A folder at the path, or a file where its folder was, is not what was deleted. */
+async function isFile(root: string, path: string): Promise<boolean> {
   try {
-    await lstat(path);
-    return true;
+    return (await lstat(await pathInside(root, path))).isFile();
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    if (error instanceof PathProblem && error.reason === 'blocked') return false;
     throw error;
   }
 }

@@ -53,11 +53,12 @@ async function perform(run: RunContext, action: Action): Promise<void> {
         await resolveBothSides(run, path);
       }
       return;
-    case 'download':
-      if ((await downloadFile(run, path, action.replaces)) === 'differs') {
-        await resolveBothSides(run, path);
-      }
+    case 'download': {
+      const outcome = await downloadFile(run, path, action.replaces);
+      if (outcome === 'differs') await resolveBothSides(run, path);
+      else if (outcome === 'gone') run.tally.movedOn.push(path);
       return;
+    }
     case 'conflict':
     case 'compare':
       return resolveBothSides(run, path);

@@ -1,4 +1,4 @@
-import { encodeRcloneName } from './names.ts';
+import { encodeRcloneName, hasLookAlike } from './names.ts';
 
 /** The file that must be the same on both sides; it also never changes, so that not all files can. */
 export const ACCESS_FILE = '.cloud-access';
@@ -7,6 +7,14 @@ export const ACCESS_CONTENT =
 
 /** Names of our own that are never synced begin like this. */
 export const OWN_PREFIX = '.cloud-';
+
+/** Folders that the default list leaves out wherever they are. */
+export const IGNORED_FOLDERS: readonly string[] = [
+  '.git',
+  '__pycache__',
+  '.pytest_cache',
+  'node_modules',
+];
 
 /**
  * SPEC-8's default list, with three corrections: our own files are left out, rclone's conflict
@@ -18,11 +26,8 @@ const DEFAULT_RULES: readonly string[] = [
   `- ${OWN_PREFIX}*`,
   `- ${OWN_PREFIX}*/**`,
   '- .DS_Store',
-  '- .git/**',
-  '- __pycache__/**',
+  ...IGNORED_FOLDERS.map((name) => `- ${name}/**`),
   '- *.pyc',
-  '- .pytest_cache/**',
-  '- node_modules/**',
   '- *.conflict*',
   '- Thumbs.db',
   '- desktop.ini',
@@ -32,6 +37,7 @@ const DEFAULT_RULES: readonly string[] = [
 export interface LeftOut {
   path: string;
   folder: boolean;
+  reason: 'unreadable' | 'unsupported-name';
 }
 
 /** The filter file of a run. `leftOut` is what cannot be read now. */
@@ -47,11 +53,16 @@ export function isLeftOut(path: string, leftOut: readonly LeftOut[]): boolean {
   return leftOut.some((out) => (out.folder ? path.startsWith(`${out.path}/`) : path === out.path));
 }
 
-/** The path as rclone shows it; a backslash takes the meaning of its glob characters away. */
+/**
+ * The path as rclone shows it; a backslash takes the meaning of its glob characters away. How rclone
+ * shows a look-alike depends on where it stands, so that matches as any few characters of its kind.
+ */
 function asPattern(path: string): string {
-  return path
-    .split('/')
-    .map(encodeRcloneName)
-    .join('/')
-    .replace(/[\\*?[\]{}]/g, '\\$&');
+  let pattern = '';
+  for (const char of path) {
+    if (char === '/' || char === '.') pattern += char;
+    else if (hasLookAlike(char)) pattern += '{{[\\x{201b}\\x{2400}-\\x{2421}\\x{ff0f}\\x{ff0e}]+}}';
+    else pattern += encodeRcloneName(char).replace(/[\\*?[\]{}]/g, '\\$&');
+  }
+  return pattern;
 }

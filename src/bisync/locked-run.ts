@@ -9,7 +9,7 @@ import { executePlan } from './execute.ts';
 import { isLeftOut } from './filters.ts';
 import { checkGuards, type GuardStop } from './guards.ts';
 import { Journal, restartJournal } from './journal.ts';
-import { machineName } from './names.ts';
+import { hasLookAlike, machineName } from './names.ts';
 import { checkMarker, freshFolder, readRecord, writeStatus, type Pair } from './pair.ts';
 import { readMemory, stillOpen, writeMemory } from './pair-memory.ts';
 import { makePlan, type Plan } from './plan.ts';
@@ -165,17 +165,23 @@ function comparable(run: RunContext, scan: Scan, leftovers: Leftovers): Compared
     run.tally.problems.push({ path, reason, message });
     run.emit({ type: 'problem', path, reason, message });
   };
-  for (const { path } of scan.leftOut) {
-    problem(path, 'unreadable', `${path} cannot be read here, so it is left alone on both sides`);
+  for (const { path, reason } of scan.leftOut) {
+    const why = reason === 'unreadable' ? 'cannot be read here' : 'has a name that rclone mixes up';
+    problem(path, reason, `${path} ${why}, so it is left alone on both sides`);
   }
   for (const name of scan.unreadableNames) {
     problem(name, 'unreadable-name', `${name} is no Unicode name, so it is not synced`);
   }
   for (const path of scan.remote.keys()) {
     const unsafe = unsafeKey(path, process.platform);
-    if (unsafe === undefined) continue;
+    if (unsafe === undefined && !hasLookAlike(path)) continue;
     scan.remote.delete(path);
-    problem(path, 'unsafe-path', `${path} is not brought here: ${unsafe}`);
+    const why = unsafe ?? 'rclone mixes its name up with others';
+    problem(
+      path,
+      unsafe === undefined ? 'unsupported-name' : 'unsafe-path',
+      `${path} is not brought here: ${why}`,
+    );
   }
   const left = [...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut));
   return { baseline: new Map(left), local: scan.local, remote: scan.remote };
@@ -258,7 +264,7 @@ function finished(
     ...{ uploaded, downloaded, deletedLocal, deletedRemote },
     renamed: plan.renames.length,
     conflicts: tally.conflicts.length,
-    unchanged: plan.unchanged,
+    unchanged: plan.unchanged + plan.actions.filter(({ type }) => type === 'agree').length,
   };
   return {
     ...base,

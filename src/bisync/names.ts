@@ -46,6 +46,14 @@ export function encodeRcloneName(name: string): string {
   return shown;
 }
 
+/**
+ * Whether a path has characters that rclone itself uses to stand for others. It loses track of files
+ * with such names (1.75.2: it fails to open them, or leaves them out without a word).
+ */
+export function hasLookAlike(path: string): boolean {
+  return /[\u201b\u2400-\u2421\uff0f]|(?:^|\/)\uff0e{1,2}(?:\/|$)/.test(path);
+}
+
 function originalOf(char: string): string | undefined {
   const code = char.codePointAt(0) ?? 0;
   if (code >= 0x2400 && code < 0x2420) return String.fromCodePoint(code - 0x2400);

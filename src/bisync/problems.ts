@@ -7,6 +7,8 @@ export type ProblemReason =
   | 'unsafe-path'
   /** Its name is no Unicode text. */
   | 'unreadable-name'
+  /** Its name has characters that rclone cannot tell from others. */
+  | 'unsupported-name'
   /** The file system here takes another file's name for the same (case, Unicode form). */
   | 'name-collision'
   /** A file stands where a folder is needed, or the other way round. */

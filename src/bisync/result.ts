@@ -26,6 +26,7 @@ export interface BisyncResult {
     deletedRemote: number;
     renamed: number;
     conflicts: number;
+    /** Paths that were equal on both sides already. */
     unchanged: number;
   };
   bytes: { uploaded: number; downloaded: number };

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
 import { bisyncPlanArgv } from '../rclone/argv.ts';
 import { writeRemote } from '../rclone/config-file.ts';
@@ -11,10 +9,11 @@ import type { Rclone } from '../rclone/rclone.ts';
 import { runRclone, type RunResult } from '../rclone/run.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import type { S3Client } from '../s3/client.ts';
-import { ACCESS_CONTENT, ACCESS_FILE, filterRules, OWN_PREFIX, type LeftOut } from './filters.ts';
+import { ACCESS_CONTENT, ACCESS_FILE, filterRules, type LeftOut } from './filters.ts';
 import { formatListing, parseListing, type ParsedListing } from './listing.ts';
 import { freshFolder, type Pair } from './pair.ts';
 import { scanFailure } from './scan-failure.ts';
+import { surveyFolder } from './survey.ts';
 import type { Baseline, Version } from './versions.ts';
 
 export interface ScanOptions {
@@ -30,7 +29,7 @@ export interface ScanOptions {
 export interface Scan {
   local: Map<string, Version>;
   remote: Map<string, Version>;
-  /** What could not be read here and is therefore left alone on both sides. */
+  /** What rclone cannot handle here and is therefore left alone on both sides. */
   leftOut: LeftOut[];
   /** Names that are no Unicode text, as rclone escapes them. */
   unreadableNames: string[];
@@ -50,7 +49,7 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
   const remoteName = `cloud-${options.pair.id}`;
   const { endpoint, region } = options.access;
   const config = await writeRemote(host, { name: remoteName, endpoint, region });
-  let leftOut: LeftOut[] = [];
+  let leftOut = await surveyFolder(options.pair.root, { tryToRead: false });
   for (let attempt = 1; ; attempt += 1) {
     const workdir = await seedWorkdir(options, remoteName, leftOut, host);
     const result = await runDryRun(options, { config, workdir, remoteName }, host);
@@ -63,10 +62,9 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
       const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
       return { local: local.files, remote: remote.files, leftOut, unreadableNames };
     }
-    const found = await findUnreadable(options.pair.root);
     // A file that vanished while it was being listed ends rclone too; then it is simply run again.
     if (attempt === ATTEMPTS || !isLocalTrouble(result)) throw scanFailure(result);
-    leftOut = found;
+    leftOut = await surveyFolder(options.pair.root, { tryToRead: true });
   }
 }
 
@@ -141,37 +139,6 @@ function isLocalTrouble(result: RunResult): boolean {
       line,
     ),
   );
-}
-
-/** What this process may not read below `root`: rclone gives up on the first such file. */
-async function findUnreadable(root: string, folder = ''): Promise<LeftOut[]> {
-  const found: LeftOut[] = [];
-  let entries;
-  try {
-    entries = await readdir(join(root, folder), { withFileTypes: true });
-  } catch (error) {
-    if (isErrno(error, 'EACCES', 'EPERM', 'EIO')) return [{ path: folder, folder: true }];
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
-  for (const entry of entries) {
-    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.name.startsWith(OWN_PREFIX)) continue;
-    if (entry.isDirectory()) found.push(...(await findUnreadable(root, path)));
-    else if (entry.isFile() && !(await mayRead(join(root, path)))) {
-      found.push({ path, folder: false });
-    }
-  }
-  return found;
-}
-
-async function mayRead(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.R_OK);
-    return true;
-  } catch (error) {
-    return !isErrno(error, 'EACCES', 'EPERM', 'EIO');
-  }
 }
 
 /** Objects of multipart uploads have no MD5; their ETag tells whether they changed. */

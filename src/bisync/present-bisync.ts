@@ -1,0 +1,120 @@
+import { count, formatBytes, formatDuration } from '../output/format.ts';
+import type { Output } from '../output/output.ts';
+import type { BisyncResult, PlannedStep } from './result.ts';
+import type { BisyncEvent, ConflictRecord } from './run-context.ts';
+
+/** At most so many paths of a kind are listed; the JSON has all of them. */
+const LISTED = 20;
+
+/** What a run did, or what a dry run would do, for people. */
+export function presentBisync(result: BisyncResult): string {
+  return result.dryRun ? presentPlan(result) : presentRun(result);
+}
+
+function presentRun(result: BisyncResult): string {
+  const lines = [headline(result)];
+  if (result.conflicts.length > 0) {
+    lines.push('', `Both versions were kept of ${count(result.conflicts.length, 'file')}:`);
+    lines.push(...listed(result.conflicts.map(conflictLine)));
+  }
+  const earlier = result.openConflicts - result.conflicts.filter(({ open }) => open).length;
+  if (earlier > 0) lines.push('', `From earlier runs, open conflicts: ${earlier}.`);
+  if (result.openConflicts > 0) {
+    lines.push('Keep the version you want, delete the other, and run: cloud bisync');
+  }
+  if (result.problems.length > 0) {
+    lines.push('', `Not synced: ${count(result.problems.length, 'file')}.`);
+    lines.push(...listed(result.problems.map(({ message }) => `  ${message}`)));
+  }
+  if (result.movedOn.length > 0) {
+    lines.push('', `Changed meanwhile, for the next run: ${count(result.movedOn.length, 'file')}.`);
+    lines.push(...listed(result.movedOn.map((path) => `  ${path}`)));
+  }
+  return lines.join('\n');
+}
+
+function headline(result: BisyncResult): string {
+  const { counts, bytes } = result;
+  const parts = [
+    part(counts.uploaded, `uploaded (${formatBytes(bytes.uploaded)})`),
+    part(counts.downloaded, `downloaded (${formatBytes(bytes.downloaded)})`),
+    part(counts.deletedRemote, 'deleted in the bucket'),
+    part(counts.deletedLocal, 'deleted here (in the trash)'),
+  ].filter((text) => text !== undefined);
+  const where = `${result.root} and the bucket ${result.bucket}`;
+  const time = formatDuration(result.durationMs);
+  if (parts.length > 0) return `Synced ${where} in ${time}: ${parts.join(', ')}.`;
+  return `Nothing to move between ${where}: ${count(counts.unchanged, 'file')} equal (${time}).`;
+}
+
+function part(number: number, what: string): string | undefined {
+  return number === 0 ? undefined : `${number.toLocaleString('en-US')} ${what}`;
+}
+
+function conflictLine(conflict: ConflictRecord): string {
+  const whose = conflict.kept === 'local' ? 'yours' : "the cloud's";
+  return `  ${conflict.path} is ${whose}; the other is ${conflict.copy}`;
+}
+
+const GROUPS: readonly [PlannedStep['action'], string][] = [
+  ['upload', 'To upload'],
+  ['download', 'To download'],
+  ['rename', 'Renamed'],
+  ['conflict', 'Changed on both sides; both versions are kept'],
+  ['delete-remote', 'To delete in the bucket'],
+  ['delete-local', 'To delete here (into the trash)'],
+];
+
+function presentPlan(result: BisyncResult): string {
+  if (result.planned.length === 0) return 'Nothing to do: both sides agree.';
+  const lines = GROUPS.flatMap(([action, title]) => {
+    const steps = result.planned.filter((step) => step.action === action);
+    if (steps.length === 0) return [];
+    const bytes = steps.reduce((sum, step) => sum + step.size, 0);
+    const head = `${title}: ${count(steps.length, 'file')}, ${formatBytes(bytes)}`;
+    const paths = steps.map(({ path, to }) => `  ${path}${to === undefined ? '' : ` → ${to}`}`);
+    return [head, ...listed(paths)];
+  });
+  return [...lines, '', `To do exactly this: cloud bisync --approve ${result.planId ?? ''}`].join(
+    '\n',
+  );
+}
+
+function listed(lines: readonly string[]): string[] {
+  const more = lines.length - LISTED;
+  return more > 0 ? [...lines.slice(0, LISTED), `  … and ${more} more`] : [...lines];
+}
+
+/** Shows a run while it goes on: one line in place on a terminal, events under `--json`. */
+export function showBisync(out: Output): { event: (event: BisyncEvent) => void; end: () => void } {
+  const inPlace = out.options.color && out.options.interactive && !out.options.quiet;
+  let total = 0;
+  let done = 0;
+  const draw = (text: string): void => {
+    if (inPlace) out.options.stderr.write(`\r\u001b[2K${text}`);
+  };
+  return {
+    event: (event) => {
+      out.event({ ...event });
+      switch (event.type) {
+        case 'scanning':
+          draw(`Comparing ${event.root} with ${event.bucket} …`);
+          return;
+        case 'planned':
+          total = event.actions;
+          out.detail(`${count(total, 'change')}, ${formatBytes(event.bytes)}`);
+          return;
+        case 'uploaded':
+        case 'downloaded':
+        case 'deleted':
+          done += 1;
+          out.detail(`${event.type} ${event.path}`);
+          draw(`Syncing ${Math.min(done, total)} of ${count(total, 'change')} …`);
+          return;
+        case 'conflict':
+        case 'problem':
+      }
+    },
+    end: () => draw(''),
+  };
+}
