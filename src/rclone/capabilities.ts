@@ -7,8 +7,8 @@ export interface HelpTexts {
   help: string;
   /** `rclone help flags`: the flags that every command takes. */
   flags: string;
-  /** `rclone <command> --help`; undefined where the build has no such command. */
-  commands: Partial<Record<keyof RcloneCapabilities, string | undefined>>;
+  /** `rclone <command> --help`, of the commands with flags of their own that we use. */
+  commands: { bisync?: string | undefined };
 }
 
 /** The names under `Available commands:` in the output of `rclone help`. */
@@ -28,8 +28,8 @@ export function parseFlags(help: string): Set<string> {
 
 /** The flags of `argv` that this build's command does not know. */
 export function missingFlags(argv: readonly string[], texts: HelpTexts): string[] {
-  const command = argv[0] as keyof RcloneCapabilities;
-  const known = new Set([...parseFlags(texts.flags), ...parseFlags(texts.commands[command] ?? '')]);
+  const own = argv[0] === 'bisync' ? (texts.commands.bisync ?? '') : '';
+  const known = new Set([...parseFlags(texts.flags), ...parseFlags(own)]);
   return longFlags(argv).filter((flag) => !known.has(flag));
 }
 

@@ -87,13 +87,14 @@ async function ask(path: string, host: Host): Promise<Answer | { reason: string 
   if (version === undefined) {
     return { reason: first.ok ? 'does not answer like rclone' : first.reason };
   }
-  const [help, flags, bisync, rcd] = await Promise.all(
-    [['help'], ['help', 'flags'], ['bisync', '--help'], ['rcd', '--help']].map(async (argv) => {
+  const [help, flags, bisync] = await Promise.all(
+    // All that rcd takes is among the flags that every command takes.
+    [['help'], ['help', 'flags'], ['bisync', '--help']].map(async (argv) => {
       const answer = await output(path, argv, host);
       return answer.ok ? answer.stdout : '';
     }),
   );
-  const texts = { help: help ?? '', flags: flags ?? '', commands: { bisync, rcd } };
+  const texts = { help: help ?? '', flags: flags ?? '', commands: { bisync } };
   return { version, capabilities: capabilitiesOf(texts) };
 }
 

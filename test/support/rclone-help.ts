@@ -20,6 +20,6 @@ export function recordedHelp(version: string): HelpTexts {
   return {
     help: part('help'),
     flags: part('flags'),
-    commands: { bisync: part('bisync'), rcd: part('rcd') },
+    commands: { bisync: part('bisync') },
   };
 }

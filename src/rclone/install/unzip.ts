@@ -18,7 +18,7 @@ const S_IFREG = 0o100000;
  */
 export async function extractOne(archive: string, name: string, target: string): Promise<void> {
   try {
-    const zip = await openPromise(archive, { strictFileNames: true });
+    const zip = await openPromise(archive, { strictFileNames: true, autoClose: false });
     let wanted: Entry | undefined;
     try {
       for await (const entry of zip.eachEntry()) if (entry.fileName === name) wanted = entry;
