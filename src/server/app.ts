@@ -5,6 +5,7 @@ import type { Database } from './db/sqlite.ts';
 import type { AccessTokens } from './domain/access-tokens.ts';
 import type { Intents } from './domain/intents.ts';
 import { useAuthentication } from './plugins/authentication.ts';
+import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
@@ -48,6 +49,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     },
     clientErrorHandler: refuseUnparsable,
   });
+  useDraining(app);
   useRequestLog(app);
   useProblems(app);
   useContractSchemas(app);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
@@ -37,8 +37,10 @@ it('migrates once, and refuses what a newer version wrote', async () => {
 it('is in WAL and durable, and enforces references', async () => {
   const db = await open();
   await migrate(db, systemClock);
-  const pragma = async (name: string) =>
-    Object.values((await sql<object>`PRAGMA ${sql.raw(name)}`.execute(db)).rows[0] ?? {});
+  const pragma = async (name: string): Promise<unknown[]> => {
+    const { rows } = await sql<Record<string, unknown>>`PRAGMA ${sql.raw(name)}`.execute(db);
+    return Object.values(rows[0] ?? {});
+  };
   expect(await pragma('journal_mode')).toEqual(['wal']);
   expect(await pragma('synchronous')).toEqual([2]);
   expect(await pragma('foreign_keys')).toEqual([1]);
@@ -53,7 +55,7 @@ it('is in WAL and durable, and enforces references', async () => {
 it('says of a file that is no database that it cannot be opened', async () => {
   const { root } = await openWorkspace();
   const path = join(root, 'server.sqlite');
-  await (await import('node:fs/promises')).writeFile(path, 'this is no database'.repeat(100));
+  await writeFile(path, 'this is no database'.repeat(100));
   await expect(openSqlite(path)).rejects.toMatchObject({ code: 'database-unreadable' });
   expect(await readFile(path, 'utf8')).toContain('this is no database');
 });

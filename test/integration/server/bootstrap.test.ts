@@ -1,0 +1,131 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createApiClient } from '../../../src/api/client.ts';
+import { createSocketOnFreePort } from '../../support/free-port.ts';
+import { openSqlite } from '../../../src/server/db/sqlite.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'cloud-bootstrap-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+const SEED = 'chosen-by-the-operator-0123456789-abcdef';
+const OTHER = 'another-token-of-the-operator-0123456789';
+
+/** Whether this token administers the server. */
+async function administers(server: TestServer, token: string): Promise<boolean> {
+  const client = createApiClient({ server: server.url, token: () => Promise.resolve(token) });
+  return client.listTenants().then(
+    () => true,
+    () => false,
+  );
+}
+
+async function during<T>(
+  options: Parameters<typeof startTestServer>[0],
+  work: (server: TestServer) => Promise<T>,
+): Promise<T> {
+  const server = await startTestServer(options);
+  try {
+    return await work(server);
+  } finally {
+    await server.close();
+  }
+}
+
+describe('a bare first start', () => {
+  it('writes one owner token to a file that only its owner reads, once', async () => {
+    const dataFolder = await folder();
+    const first = await during({ dataFolder }, async (server) => {
+      expect(await administers(server, server.adminToken)).toBe(true);
+      expect(server.logs()).not.toContain(server.adminToken);
+      return server.adminToken;
+    });
+    for (const name of ['admin-token', 'server.key', 'server.sqlite', 'storage-port']) {
+      expect((await stat(join(dataFolder, name))).mode & 0o777).toBe(0o600);
+    }
+    expect((await stat(dataFolder)).mode & 0o777).toBe(0o700);
+    await during({ dataFolder }, async (server) => {
+      expect(server.adminToken).toBe(first);
+      expect(await administers(server, first)).toBe(true);
+    });
+  });
+
+  it('does not make a new one when the file was taken away', async () => {
+    const dataFolder = await folder();
+    const first = await during({ dataFolder }, (server) => Promise.resolve(server.adminToken));
+    await rm(join(dataFolder, 'admin-token'));
+    await during({ dataFolder }, async (server) => {
+      expect(server.server.adminTokenFile).toBeNull();
+      expect(await administers(server, first)).toBe(true);
+    });
+  });
+});
+
+describe('CLOUD_SERVER_TOKEN', () => {
+  it('seeds the first admin token, and no other while one is active', async () => {
+    const dataFolder = await folder();
+    await during({ dataFolder, env: { CLOUD_SERVER_TOKEN: SEED } }, async (server) => {
+      expect(server.server.adminTokenFile).toBeNull();
+      expect(await administers(server, SEED)).toBe(true);
+    });
+    await during({ dataFolder, env: { CLOUD_SERVER_TOKEN: OTHER } }, async (server) => {
+      expect(await administers(server, OTHER)).toBe(false);
+      expect(await administers(server, SEED)).toBe(true);
+      expect(server.logs()).toContain('CLOUD_SERVER_TOKEN is ignored');
+      expect(server.logs()).not.toContain(OTHER);
+    });
+  });
+
+  it('never brings a revoked token back', async () => {
+    const dataFolder = await folder();
+    const env = { CLOUD_SERVER_TOKEN: SEED };
+    await during({ dataFolder, env }, () => Promise.resolve());
+    const db = await openSqlite(join(dataFolder, 'server.sqlite'));
+    await db.updateTable('credentials').set({ revoked_at: '2026-01-01T00:00:00.000Z' }).execute();
+    await db.destroy();
+    await during({ dataFolder, env }, async (server) => {
+      expect(await administers(server, SEED)).toBe(false);
+      expect(server.logs()).toContain('revoked-or-expired');
+    });
+  });
+});
+
+describe('the keys in the data folder', () => {
+  it('refuses to start with another CLOUD_SERVER_KEY, or without its file', async () => {
+    const dataFolder = await folder();
+    await during({ dataFolder }, () => Promise.resolve());
+    const another = { CLOUD_SERVER_KEY: '00'.repeat(32) };
+    await expect(startTestServer({ dataFolder, env: another })).rejects.toMatchObject({
+      code: 'signing-key-locked',
+    });
+    await rm(join(dataFolder, 'server.key'));
+    await expect(startTestServer({ dataFolder })).rejects.toMatchObject({
+      code: 'signing-key-locked',
+    });
+  });
+});
+
+describe('the port of the storage', () => {
+  it('stays the same over restarts, because issued keys hold it', async () => {
+    const dataFolder = await folder();
+    const tenants = ['acme'];
+    const urls = [
+      await during({ dataFolder, tenants }, (server) => Promise.resolve(server.server.storageUrl)),
+      await during({ dataFolder }, (server) => Promise.resolve(server.server.storageUrl)),
+    ];
+    expect(urls[0]).toBe(urls[1]);
+  });
+
+  it('that is taken by another program is said, and nothing else is chosen', async () => {
+    const dataFolder = await folder();
+    const taken = await createSocketOnFreePort();
+    onTestFinished(() => taken.close());
+    await writeFile(join(dataFolder, 'storage-port'), `${taken.port}\n`);
+    await expect(startTestServer({ dataFolder })).rejects.toMatchObject({ code: 'port-taken' });
+  });
+});
