@@ -2,8 +2,7 @@ import { AbortError, BugError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count } from '../output/format.ts';
 import type { Task } from '../output/tasks.ts';
-import { installRclone } from '../rclone/install/install.ts';
-import { findRclone } from '../rclone/find.ts';
+import { ensureRclone } from '../rclone/install/install.ts';
 import { writeRemote } from '../rclone/config-file.ts';
 import type { Rclone } from '../rclone/rclone.ts';
 import { ensureBucketKey, type BucketKeyResult } from '../session/bucket-key.ts';
@@ -83,16 +82,11 @@ function rcloneStep(options: SetupOptions, deps: SetupDeps, progress: Progress):
     id: 'rclone',
     title: 'Find rclone',
     run: async (report) => {
-      const { rclonePath: path } = options;
-      const named = path !== undefined || (host.env['CLOUD_RCLONE'] ?? '') !== '';
-      const rclone = named
-        ? await findRclone(path === undefined ? {} : { path }, host)
-        : (
-            await installRclone({ signal }, host, (event) => {
-              if (event.type === 'started') report(event.title);
-              else if (event.type === 'passed-over') report(`${event.method}: ${event.reason}`);
-            })
-          ).rclone;
+      const wanted = { path: options.rclonePath, signal };
+      const rclone = await ensureRclone(wanted, host, (event) => {
+        if (event.type === 'started') report(event.title);
+        else if (event.type === 'passed-over') report(`${event.method}: ${event.reason}`);
+      });
       progress.rclone = rclone;
       progress.mode = await chooseMode(options.mode, host, rclone);
       return `${rclone.version} (${ORIGINS[rclone.origin]})`;

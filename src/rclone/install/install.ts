@@ -61,7 +61,7 @@ export async function installRclone(
 
 /** The rclone to use, installed first where there is none: for set-up. */
 export async function ensureRclone(
-  options: InstallOptions & { path?: string },
+  options: InstallOptions & { path?: string | undefined },
   host: Host,
   report: Report,
 ): Promise<Rclone> {
