@@ -21,7 +21,10 @@ export interface Refusal {
  *
  * @throws AbortError `rclone-missing` or `rclone-unfit`, exit code 12, with each refusal's reason
  */
-export async function findRclone(options: { path?: string | undefined }, host: Host): Promise<Rclone> {
+export async function findRclone(
+  options: { path?: string | undefined },
+  host: Host,
+): Promise<Rclone> {
   const refusals: Refusal[] = [];
   for (const candidate of await candidates(options, host)) {
     const probe = await probeRclone(candidate.path, host);
@@ -36,7 +39,10 @@ export async function findRclone(options: { path?: string | undefined }, host: H
 
 type Candidate = Pick<Rclone, 'path' | 'origin'>;
 
-async function candidates(options: { path?: string | undefined }, host: Host): Promise<Candidate[]> {
+async function candidates(
+  options: { path?: string | undefined },
+  host: Host,
+): Promise<Candidate[]> {
   if (options.path !== undefined) return [{ path: resolve(options.path), origin: 'flag' }];
   const named = host.env['CLOUD_RCLONE'] ?? '';
   if (named !== '') return [{ path: resolve(named), origin: 'environment' }];
