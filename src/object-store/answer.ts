@@ -120,6 +120,9 @@ async function send(
   cut: boolean,
 ): Promise<void> {
   response.statusCode = reply.status;
+  // What is left of a body that was refused halfway is read and dropped: Node does so only for
+  // bodies that nobody began to read, and most clients send all of it before they look.
+  if (request !== undefined && !request.message.complete) request.message.resume();
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     if (value !== undefined) response.setHeader(name, toLatin1(value));
   }

@@ -66,9 +66,19 @@ function readHeaders(raw: readonly string[]): Map<string, string> {
   return headers;
 }
 
-/** Node reads header bytes as Latin-1; clients send (and sign) UTF-8. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Node reads header bytes as Latin-1; clients sign UTF-8 and most send it. What is no UTF-8 was
+ * sent as Latin-1 by a client that is written in Node itself.
+ */
 function fromLatin1(value: string): string {
-  return /^[\x00-\x7f]*$/.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
+  if (/^[\x00-\x7f]*$/.test(value)) return value;
+  try {
+    return utf8.decode(Buffer.from(value, 'latin1'));
+  } catch {
+    return value;
+  }
 }
 
 /** The reverse, for a header that is sent. */

@@ -140,7 +140,9 @@ function announcedTrailers(headers: ReadonlyMap<string, string>): string[] {
 
 function bodyOf(call: Call, announced: Announced): AsyncIterable<Uint8Array> {
   const { request, payloadHash, signature, store } = call;
-  const raw = store.faults.throttle(request.message as AsyncIterable<Uint8Array>);
+  // A body that is refused halfway must not take the connection, and the refusal, with it.
+  const message = request.message.iterator({ destroyOnReturn: false });
+  const raw = store.faults.throttle(message as AsyncIterable<Uint8Array>);
   if (!isChunked(payloadHash)) {
     if (payloadHash.startsWith('STREAMING-'))
       throw notImplemented(`x-amz-content-sha256: ${payloadHash}`);
