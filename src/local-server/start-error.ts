@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { LockHeldError } from '../platform/lock-held-error.ts';
-import { isDatabaseFull } from '../server/db/sqlite-errors.ts';
+import { isDatabaseFull, isDiskFailure } from '../server/db/sqlite-errors.ts';
 import { ServerStartError } from '../server/errors.ts';
 
 /** A service manager need not try again what only a person can put right. */
@@ -30,6 +30,12 @@ export function asAbortError(error: unknown): unknown {
   if (isDatabaseFull(error)) {
     return new AbortError('disk-full', 'No space left for the database of the server.', {
       suggestions: ['Free some space and start it again; nothing was left half-written.'],
+      cause: error,
+    });
+  }
+  if (isDiskFailure(error)) {
+    return new AbortError('disk-failed', 'The disk under the data folder fails or is full.', {
+      suggestions: ['Look at its free space first: df -h'],
       cause: error,
     });
   }

@@ -4,6 +4,7 @@ import { isErrno, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { access } from 'node:fs/promises';
 import { ServerStartError } from '../errors.ts';
 import type { Schema } from './schema.ts';
+import { isDatabaseFull, isDiskFailure } from './sqlite-errors.ts';
 
 export type Database = Kysely<Schema>;
 
@@ -29,6 +30,7 @@ export async function openSqlite(path: string): Promise<Database> {
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   } catch (cause) {
     connection?.close();
+    if (isDatabaseFull(cause) || isDiskFailure(cause)) throw cause;
     throw new ServerStartError('database-unreadable', `The database ${path} cannot be opened.`, {
       suggestions: ['Restore it from a backup, or start with another --data folder.'],
       cause,
@@ -49,9 +51,26 @@ function forKysely(connection: DatabaseSync): SqliteDatabase {
       const known = statements.get(text);
       if (known !== undefined) return known;
       if (statements.size >= KEPT_STATEMENTS) statements.clear();
-      const statement = adapt(connection.prepare(text));
+      const statement =
+        text === 'rollback' ? rollback(connection) : adapt(connection.prepare(text));
       statements.set(text, statement);
       return statement;
+    },
+  };
+}
+
+/**
+ * A full disk ends the transaction by itself; then there is nothing to roll back, and complaining
+ * about it would hide why. https://sqlite.org/lang_transaction.html#response_to_errors
+ */
+function rollback(connection: DatabaseSync): SqliteStatement {
+  return {
+    reader: false,
+    all: () => [],
+    iterate: () => [].values(),
+    run: () => {
+      if (connection.isTransaction) connection.exec('ROLLBACK');
+      return { changes: 0, lastInsertRowid: 0 };
     },
   };
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/platform/clock.ts';
 import { migrate } from '../../../src/server/db/migrate.ts';
 import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
 import { recordAudit } from '../../../src/server/domain/audit.ts';
+import { toProblem } from '../../../src/server/plugins/problems.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
 async function open(): Promise<Database> {
@@ -78,4 +79,29 @@ it('chains the audit trail: each hash covers the one before', async () => {
     ...rows.slice(0, -1).map(({ hash }) => hash),
   ]);
   expect(new Set(rows.map(({ hash }) => hash)).size).toBe(3);
+});
+
+it('keeps nothing of a transaction that the disk had no room for, and says why', async () => {
+  const db = await open();
+  await migrate(db, systemClock);
+  const limit = (pages: number) => sql`PRAGMA max_page_count = ${sql.lit(pages)}`.execute(db);
+  const add = (name: string) =>
+    db.transaction().execute(async (transaction) => {
+      const row = { status: 'active' as const, region: 'auto', created_at: '', updated_at: '' };
+      for (let index = 0; index < 20; index += 1) {
+        const id = `${name}-${index}`;
+        await transaction
+          .insertInto('tenants')
+          .values({ ...row, id, slug: id, bucket_name: id, name: 'x'.repeat(20_000) })
+          .execute();
+      }
+    });
+  await limit(40);
+  const error: unknown = await add('large').catch((thrown: unknown) => thrown);
+  expect(toProblem(error)).toMatchObject({ status: 503, code: 'disk-full' });
+  const tenants = () => db.selectFrom('tenants').select('id').execute();
+  expect(await tenants()).toEqual([]);
+  await limit(1_000_000);
+  await add('later');
+  expect(await tenants()).toHaveLength(20);
 });
