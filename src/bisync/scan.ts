@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensurePrivateFolder } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
 import { bisyncPlanArgv } from '../rclone/argv.ts';
 import { writeRemote } from '../rclone/config-file.ts';
@@ -74,7 +75,9 @@ async function seedWorkdir(
   leftOut: readonly LeftOut[],
   host: Host,
 ): Promise<string> {
-  const workdir = await freshFolder(options.pair, 'work');
+  // A name of its own: an rclone that outlived a killed run must not leave its listings in ours.
+  const workdir = join(await freshFolder(options.pair, 'work'), randomBytes(6).toString('hex'));
+  await ensurePrivateFolder(workdir);
   // rclone refuses an empty baseline; this file is on both sides and never changes.
   const accessFile: [string, { size: number; md5: string }] = [
     ACCESS_FILE,

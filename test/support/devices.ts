@@ -1,6 +1,8 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { AwsClient } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
 import type { BisyncOptions } from '../../src/bisync/options.ts';
@@ -102,6 +104,8 @@ export interface Device {
   /** Options that each sync of this device uses. */
   options(more?: Partial<BisyncOptions>): Promise<BisyncOptions>;
   sync(more?: Partial<BisyncOptions>, deps?: Partial<BisyncDeps>): Promise<BisyncResult>;
+  /** A sync in a process of its own; its events come as lines on stdout. */
+  spawn(more?: Partial<BisyncOptions>, userId?: number): Promise<ChildProcess>;
   write(path: string, content: string): Promise<void>;
   read(path: string): Promise<string | undefined>;
   remove(path: string): Promise<void>;
@@ -111,6 +115,8 @@ export interface Device {
   trash(): Promise<string[]>;
   dispose(): Promise<void>;
 }
+
+const CHILD = fileURLToPath(new URL('sync-child.ts', import.meta.url));
 
 let rclone: Promise<Rclone> | undefined;
 
@@ -133,6 +139,14 @@ export async function openDevice(bucket: TestBucket, name: string): Promise<Devi
     ...{ root, host, events, options },
     sync: async (more = {}, deps = {}) =>
       runBisync(await options(more), host, (event) => events.push(event), deps),
+    spawn: async (more = {}, userId) => {
+      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const task = { options: await options(more), env, home, userId };
+      child.stdin.end(JSON.stringify(task));
+      return child;
+    },
     write: async (path, content) => {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), content);

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { chmod, copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import {
+  openDevice,
+  startTestBucket,
+  type Device,
+  type TestBucket,
+} from '../../support/devices.ts';
+
+async function setting(): Promise<{ bucket: TestBucket; laptop: Device }> {
+  const bucket = await startTestBucket();
+  onTestFinished(() => bucket[Symbol.asyncDispose]());
+  const laptop = await openDevice(bucket, 'laptop');
+  onTestFinished(() => laptop.dispose());
+  return { bucket, laptop };
+}
+
+/** Starts a sync and kills it with SIGKILL after its n-th event, or lets it end. */
+async function killAfter(device: Device, events: number): Promise<void> {
+  const child = await device.spawn();
+  const lines = createInterface({ input: child.stdout! });
+  let seen = 0;
+  lines.on('line', () => {
+    seen += 1;
+    if (seen === events) child.kill('SIGKILL');
+  });
+  await once(child, 'exit');
+}
+
+it('after kill -9 at any moment the next run brings both sides together and loses nothing', async () => {
+  const { bucket, laptop } = await setting();
+  for (let index = 0; index < 30; index += 1) await laptop.write(`f${index}.md`, `start ${index}`);
+  await laptop.sync();
+  // 1 is the beginning of the scan, 2 the plan; the others are files on their way.
+  for (const [round, events] of [1, 2, 3, 4, 6, 9, 14, 20].entries()) {
+    const written: string[] = [];
+    const value = (where: string, index: number): string => {
+      const text = `round ${round}, ${where}, file ${index}`;
+      written.push(text);
+      return text;
+    };
+    for (let index = 0; index < 8; index += 1)
+      await laptop.write(`f${index}.md`, value('here', index));
+    for (let index = 6; index < 14; index += 1)
+      await bucket.put(`f${index}.md`, value('there', index));
+    await laptop.write(`new-${round}.md`, value('here', 100));
+    await bucket.put(`other-${round}.md`, value('there', 200));
+    if (round > 0) await laptop.remove(`new-${round - 1}.md`);
+    await killAfter(laptop, events);
+    const result = await laptop.sync();
+    expect(result.problems).toEqual([]);
+    expect(await laptop.files(), `after ${events} events`).toEqual(await bucket.objects());
+    const found = [...(await laptop.files()).values(), ...(await laptop.trash())];
+    expect(written.filter((text) => !found.includes(text))).toEqual([]);
+  }
+  const names = await readdir(laptop.root);
+  expect(names.filter((name) => name.startsWith('.cloud-tmp-'))).toEqual([]);
+  expect((await laptop.sync()).counts).toMatchObject({ uploaded: 0, downloaded: 0, conflicts: 0 });
+}, 90_000);
+
+it('a killed upload whose reply was never seen is no conflict for the next edit', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.write('a.md', 'one');
+  await laptop.sync();
+  await laptop.write('a.md', 'two');
+  // The reply of the PUT is cut, and so is every look at what became of it.
+  bucket.store.faults.set({ cutRate: 1, cutAt: ['reply'], only: ['PutObject', 'HeadObject'] });
+  const cut = await laptop.sync();
+  expect(cut.problems).toMatchObject([{ path: 'a.md', reason: 'storage' }]);
+  expect(await bucket.get('a.md')).toBe('two');
+  bucket.store.faults.clear();
+  await laptop.write('a.md', 'three');
+  expect((await laptop.sync()).counts).toMatchObject({ uploaded: 1, conflicts: 0 });
+  expect(await bucket.get('a.md')).toBe('three');
+}, 60_000);
+
+it('a damaged or missing baseline is rebuilt without a question and deletes nothing', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.write('a.md', 'a');
+  await laptop.write('b.md', 'b');
+  await laptop.sync();
+  const pairs = join(laptop.host.places.state, 'pairs');
+  const baseline = join(pairs, (await readdir(pairs))[0]!, 'baseline');
+  const { truncate, rm } = await import('node:fs/promises');
+  await truncate(baseline, 30);
+  await bucket.remove('b.md');
+  const rebuilt = await laptop.sync();
+  expect(rebuilt).toMatchObject({ united: true, exitCode: 0 });
+  expect(await laptop.files()).toEqual(await bucket.objects());
+  expect(await bucket.get('b.md')).toBe('b');
+  await rm(baseline);
+  await laptop.write('a.md', 'edited');
+  expect((await laptop.sync()).counts.conflicts).toBe(1);
+  expect(await laptop.read('a.md')).toBe('edited');
+});
+
+it('an unreadable file or folder is reported, and the others are synced', async () => {
+  const { bucket, laptop } = await setting();
+  for (const path of ['fine.md', 'shut [1].md', 'locked/in.md']) await laptop.write(path, path);
+  await laptop.sync();
+  await laptop.write('fine.md', 'changed');
+  await bucket.put('shut [1].md', 'changed there');
+  const unprivileged = 65534;
+  const { rclone } = await laptop.options();
+  const path = join(laptop.root, '..', 'rclone');
+  await copyFile(rclone.path, path);
+  await opened(join(laptop.root, '..'), unprivileged);
+  await chmod(join(laptop.root, 'shut [1].md'), 0);
+  await chmod(join(laptop.root, 'locked'), 0);
+  const child = await laptop.spawn({ rclone: { ...rclone, path } }, unprivileged);
+  const lines: string[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
+  await once(child, 'close');
+  const last = JSON.parse(lines.at(-1)!) as {
+    result: { problems: { path: string; reason: string }[]; exitCode: number };
+  };
+  expect(last.result.problems.map(({ path, reason }) => `${reason} ${path}`).sort()).toEqual([
+    'unreadable locked',
+    'unreadable shut [1].md',
+  ]);
+  expect(last.result.exitCode).toBe(3);
+  expect(await bucket.get('fine.md')).toBe('changed');
+  expect(await bucket.get('locked/in.md')).toBe('locked/in.md');
+  await chmod(join(laptop.root, 'locked'), 0o755);
+  await chmod(join(laptop.root, 'shut [1].md'), 0o644);
+  expect((await laptop.sync()).exitCode).toBe(0);
+  expect(await laptop.files()).toEqual(await bucket.objects());
+});
+
+/** Hands the whole home of a device to another user. */
+async function opened(home: string, userId: number): Promise<void> {
+  const { lchown } = await import('node:fs/promises');
+  await mkdir(home, { recursive: true });
+  await lchown(home, userId, userId);
+  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
+    await lchown(join(entry.parentPath, entry.name), userId, userId);
+  }
+}
