@@ -1,0 +1,76 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { STORED } from '../../src/session/open.ts';
+import { openSecretStore } from '../../src/session/secret-store.ts';
+import { fakeProgram } from '../support/fake-program.ts';
+import { realRclone, rememberRealRclone } from '../support/rclone.ts';
+import { runCloud } from '../support/run-cloud.ts';
+import { processesDuring } from '../support/seen-processes.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { openWorkspace } from '../support/workspace.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ tenants: ['acme'] });
+});
+afterAll(() => server.close());
+
+test('a whole session leaves no secret in a command line, a file, a log or an output', async () => {
+  const { root, env, host } = await openWorkspace();
+  const real = await realRclone();
+  await rememberRealRclone(host);
+  const argvs = join(root, 'argvs');
+  // Every rclone notes its own command line, however short it lives.
+  const noting = `printf '%s ' "$0" "$@" >> ${argvs}; echo >> ${argvs}; exec ${real.path} "$@"`;
+  env['CLOUD_RCLONE'] = await fakeProgram(root, 'rclone', noting);
+  env['CLOUD_SERVER'] = server.url;
+  env['RCLONE_CONFIG'] = join(root, 'home', 'my-rclone.conf');
+  const folder = join(root, 'home', 'Cloud', 'acme');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'note.md'), '# hello\n');
+
+  const outputs: string[] = [];
+  const run = async (argv: readonly string[], exitCode: number, input?: string): Promise<void> => {
+    const ended = await runCloud([...argv, '--verbose'], {
+      env,
+      ...(input === undefined ? {} : { input }),
+    });
+    expect(ended, argv.join(' ')).toMatchObject({ exitCode });
+    outputs.push(ended.stdout, ended.stderr);
+  };
+  const seen = await processesDuring(async () => {
+    const key = server.apiKeyOf('acme');
+    await run(['setup', '--mode', 'bisync', '--token-stdin', '--yes'], 0, key);
+    await writeFile(join(folder, 'second.md'), 'more\n');
+    await run(['bisync'], 0);
+    await run(['bisync', '--json'], 0);
+    await run(['rclone', 'export'], 0);
+    await run(['whoami', '--json'], 0);
+    await run(['login', '--token-stdin'], 4, `${key}x`);
+  });
+
+  const stored = async (service: string): Promise<string> =>
+    (await openSecretStore(host).getPassword(service, 'acme')) ?? '';
+  const bucketKey = JSON.parse(await stored(STORED.bucketKey)) as { secret_key: string };
+  const token = JSON.parse(await stored(STORED.accessToken)) as { token: string };
+  const secrets = [server.apiKeyOf('acme'), bucketKey.secret_key, token.token];
+  expect(secrets.every((secret) => secret.length > 20)).toBe(true);
+  const clear = (text: string): boolean => !secrets.some((secret) => text.includes(secret));
+
+  const commandLines = [...seen, await readFile(argvs, 'utf8')];
+  expect(commandLines.some((line) => line.includes('--use-json-log'))).toBe(true);
+  expect(commandLines.filter((line) => !clear(line))).toEqual([]);
+  expect(outputs.filter((text) => !clear(text))).toEqual([]);
+  expect(clear(server.logs())).toBe(true);
+  const files = await readdir(root, { recursive: true, withFileTypes: true });
+  const leaking: string[] = [];
+  for (const file of files.filter((each) => each.isFile())) {
+    const path = join(file.parentPath, file.name);
+    if (!clear(await readFile(path, 'latin1'))) leaking.push(path);
+  }
+  expect(leaking).toEqual([]);
+  // The search would find them: the export that asks for the key has it.
+  await run(['rclone', 'export', '--with-keys'], 0);
+  expect(clear(await readFile(env['RCLONE_CONFIG'], 'utf8'))).toBe(false);
+});

@@ -1,0 +1,27 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/**
+ * Looks at the command line of every process on the machine, over and over, while `work` runs;
+ * returns what it saw, arguments joined by spaces. A process that lives for less than a look may be
+ * missed, so where that matters have it note its own arguments too.
+ */
+export async function processesDuring(work: () => Promise<void>): Promise<Set<string>> {
+  const seen = new Set<string>();
+  const done = new AbortController();
+  const looking = (async () => {
+    while (!done.signal.aborted) {
+      for (const pid of await readdir('/proc')) {
+        if (!/^\d+$/.test(pid)) continue;
+        const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+        if (line !== '') seen.add(line.replaceAll('\0', ' '));
+      }
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    done.abort();
+    await looking;
+  }
+  return seen;
+}
