@@ -27,8 +27,20 @@ export class LoadClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Sends one request and resolves with the size of the reply when it has been read. */
+  /** Resolves with the size of the reply, or with its text if the request has a query. */
   async send(method: string, path: string, body?: Uint8Array): Promise<string | number> {
+    const reply = await this.exchange(method, path, body, path.includes('?'));
+    if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status}`);
+    return path.includes('?') ? reply.body.toString('utf8') : reply.size;
+  }
+
+  /** Any status; the body is kept only if `keep` says so. */
+  async exchange(
+    method: string,
+    path: string,
+    body: Uint8Array | undefined,
+    keep: boolean,
+  ): Promise<{ status: number; size: number; body: Buffer }> {
     const [pathname = '', query = ''] = path.split('?');
     const headers = this.#sign(method, pathname, query);
     return await new Promise((resolve, reject) => {
@@ -43,16 +55,15 @@ export class LoadClient {
         },
         (response) => {
           let size = 0;
-          const text: Buffer[] = [];
+          const kept: Buffer[] = [];
           response.on('data', (chunk: Buffer) => {
             size += chunk.length;
-            if (query !== '') text.push(chunk);
+            if (keep) kept.push(chunk);
           });
           response.on('error', reject);
           response.on('end', () => {
-            const status = response.statusCode ?? 0;
-            if (status >= 300) reject(new Error(`${method} ${path}: ${status}`));
-            else resolve(query === '' ? size : Buffer.concat(text).toString('utf8'));
+            if (!response.complete) reject(new Error(`${method} ${path}: cut`));
+            else resolve({ status: response.statusCode ?? 0, size, body: Buffer.concat(kept) });
           });
         },
       );
