@@ -2,7 +2,7 @@ import comments from '@eslint-community/eslint-plugin-eslint-comments/configs';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'node_modules', 'oclif.manifest.json'] },
+  { ignores: ['dist*', 'coverage', 'node_modules', 'oclif.manifest.json'] },
   comments.recommended,
   {
     rules: {

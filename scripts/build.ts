@@ -1,5 +1,5 @@
 /** Bundles src into dist: one entry a command, shared code split into chunks. */
-import { globSync, rmSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build, type Plugin } from 'esbuild';
 
@@ -23,7 +23,8 @@ const builtins: Plugin = {
 };
 
 const root = new URL('..', import.meta.url).pathname;
-rmSync(`${root}dist`, { recursive: true, force: true });
+// Built beside and then put in place, so that a program that starts meanwhile finds all of one.
+const fresh = `dist.${process.pid}`;
 await build({
   absWorkingDir: root,
   entryPoints: [
@@ -32,7 +33,7 @@ await build({
     ...globSync('src/commands/**/*.ts', { cwd: root }),
   ],
   outbase: 'src',
-  outdir: 'dist',
+  outdir: fresh,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -50,3 +51,8 @@ await build({
     js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);",
   },
 });
+
+const old = `${root}dist.old.${process.pid}`;
+if (existsSync(`${root}dist`)) renameSync(`${root}dist`, old);
+renameSync(`${root}${fresh}`, `${root}dist`);
+rmSync(old, { recursive: true, force: true });

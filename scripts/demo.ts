@@ -31,7 +31,7 @@ if (keep && !failed) {
 } else {
   await stage.close();
 }
-console.log(proofs.summary());
+console.log(proofs.summary(failed));
 process.exit(failed || !proofs.allHold ? 1 : 0);
 
 async function demo({ cloud, say, folders, env, startServer }: Stage): Promise<void> {

@@ -60,7 +60,8 @@ export class Proofs {
     this.holds(`${files} ${what} hold no key in clear`, found === 0 && files > 0);
   }
 
-  summary(): string {
+  summary(cutShort: boolean): string {
+    if (cutShort) return `\n${this.#held} proofs held until then.`;
     if (this.allHold) return `\nAll ${this.#held} proofs hold.`;
     return `\n${this.#held} proofs hold, ${this.#broken.length} do not:\n${this.#broken.map((claim) => `  ✗ ${claim}`).join('\n')}`;
   }

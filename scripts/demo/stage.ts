@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 
 const binary = new URL('../../bin/run.js', import.meta.url).pathname;
@@ -43,7 +45,7 @@ export async function openStage(): Promise<Stage> {
     // A temporary home has no keychain of its own; a person on a desktop leaves this out.
     CLOUD_INSECURE_STORAGE: '1',
   };
-  let server: ChildProcess | undefined;
+  let server: ChildProcessByStdio<null, Readable, null> | undefined;
   let serverUrl = '';
 
   const cloud: Stage['cloud'] = async (args, { env: extra = {}, input, secret = false } = {}) => {
@@ -73,10 +75,12 @@ export async function openStage(): Promise<Stage> {
     startServer: async () => {
       const args = ['server', 'start', '--port', '0', '--data', join(root, 'server'), '--json'];
       console.log(`\n$ cloud ${args.slice(0, 2).join(' ')} &`);
+      const log = openSync(join(root, 'server.log'), 'w', 0o600);
       const child = spawn(process.execPath, [binary, ...args], {
         env: childEnv,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+        stdio: ['ignore', 'pipe', log],
+      }) as ChildProcessByStdio<null, Readable, null>;
+      closeSync(log);
       server = child;
       for await (const line of createInterface({ input: child.stdout })) {
         const event = JSON.parse(line) as Record<string, string>;
@@ -97,6 +101,7 @@ To go on exploring:
   ${set.join('\n  ')}
   node ${binary} whoami
   ls ${folders.sync}
+Its log: ${join(root, 'server.log')}
 To end it: kill ${server?.pid ?? '?'} and remove ${root}`);
     },
     close: async () => {

@@ -64,6 +64,8 @@ export default class Setup extends BaseCommand<typeof Setup> {
     await runTasks(setup.prepare, this.out);
     await setup.agree();
     await runTasks(setup.start, this.out);
-    this.out.final(setup.result(), presentSetup);
+    const result = setup.result();
+    this.out.final(result, presentSetup);
+    process.exitCode = result.exitCode;
   }
 }

@@ -21,6 +21,7 @@ export interface BisyncSummary {
   conflicts: number;
   /** Paths that could not be synced. */
   problems: number;
+  exitCode: ExitCode;
 }
 
 export interface MountSummary {
@@ -67,6 +68,7 @@ export async function firstSync(
     downloaded: counts.downloaded,
     conflicts: counts.conflicts,
     problems: result.problems.length,
+    exitCode: result.exitCode,
   };
 }
 

@@ -32,6 +32,8 @@ export interface SetupResult {
   folders: Folders;
   bisync: BisyncSummary | null;
   mount: MountSummary | null;
+  /** 3 when some files were not synced, else 0. */
+  exitCode: ExitCode;
 }
 
 /** What the steps hand on; each is filled in by its step. */
@@ -231,6 +233,7 @@ function toResult(progress: Progress): SetupResult {
     folders: filled(progress.folders),
     bisync: progress.bisync ?? null,
     mount: progress.mount ?? null,
+    exitCode: progress.bisync?.exitCode ?? ExitCode.ok,
   };
 }
 
