@@ -243,12 +243,9 @@ function canonicalRequest(parts: SignedParts, claim: Claim, payloadHash: string)
 }
 
 function canonicalPath(rawPath: string): string {
-  // Most paths are plain already; S3 encodes each segment once and keeps the slashes.
+  // Most paths are plain already; S3 encodes once and keeps every slash, also one sent as %2F.
   if (/^[A-Za-z0-9\-._~/]*$/.test(rawPath)) return rawPath;
-  return rawPath
-    .split('/')
-    .map((segment) => encodeRfc3986(decode(segment)))
-    .join('/');
+  return decode(rawPath).split('/').map(encodeRfc3986).join('/');
 }
 
 function canonicalQuery(rawQuery: string): string {
