@@ -9,6 +9,16 @@ import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import type { Clock } from '../../platform/clock.ts';
 
+interface Timeouts {
+  lookup: number;
+  connect: number;
+  secureConnect: number;
+  /** Until the answer begins. */
+  response: number;
+  /** Silence on the line. */
+  socket: number;
+}
+
 export interface DownloadOptions {
   url: URL;
   /** Where it goes. What an earlier, broken download left there is continued. */
@@ -18,6 +28,8 @@ export interface DownloadOptions {
   env: NodeJS.ProcessEnv;
   clock: Clock;
   signal: AbortSignal;
+  /** Milliseconds for each stage; what a healthy server never needs. */
+  timeouts?: Timeouts;
   /** Bytes; the total is undefined where the server does not say. */
   onProgress: (received: number, total: number | undefined) => void;
 }
@@ -25,8 +37,8 @@ export interface DownloadOptions {
 const ATTEMPTS = 4;
 /** Four times the size of a release; a mirror that sends more sends something else. */
 const MAX_BYTES = 128 * 1024 * 1024;
-/** Milliseconds. Without a network each of them ends the step, so they are short. */
-const TIMEOUTS = {
+/** Without a network each of them ends the step, so they are short. */
+const TIMEOUTS: Timeouts = {
   lookup: 5000,
   connect: 8000,
   secureConnect: 8000,
@@ -87,7 +99,7 @@ async function fetchRest(options: DownloadOptions, offset: number): Promise<void
     decompress: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
-    timeout: TIMEOUTS,
+    timeout: options.timeouts ?? TIMEOUTS,
     signal: options.signal,
     agent: {
       http: new HttpAgent({ proxyEnv: options.env }),
@@ -154,8 +166,15 @@ async function sizeOf(path: string): Promise<number> {
   );
 }
 
+/** An address without the user and password that a mirror may want. */
+export function publicAddress(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
+
 function wrong(url: URL, what: string): AbortError {
-  return new AbortError('download-wrong', `${url.href} ${what}.`, { exitCode: ExitCode.rclone });
+  return new AbortError('download-wrong', `${publicAddress(url)} ${what}.`, {
+    exitCode: ExitCode.rclone,
+  });
 }
 
 function codeOf(error: unknown): string {

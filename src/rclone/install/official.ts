@@ -4,7 +4,7 @@ import { compareVersions } from '../rclone.ts';
 import { binaryName } from '../private-copy.ts';
 import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
-import { download } from './download.ts';
+import { download, publicAddress } from './download.ts';
 import { downloadFolder, installPrivately } from './private-install.ts';
 import { archiveFor, OFFICIAL_SITE, RELEASE, type Archive, type Release } from './release.ts';
 import type { InstallContext, InstallStep } from './step.ts';
@@ -43,7 +43,7 @@ export function officialZip(release: Release = RELEASE): InstallStep {
       });
       const rclone = await installPrivately(context, async (binary) => {
         await extractOne(zip, `${archive.name}/${binaryName(context.host)}`, binary);
-        return archive.url.href;
+        return publicAddress(archive.url);
       });
       await rm(zip, { force: true });
       return rclone;
@@ -54,7 +54,7 @@ export function officialZip(release: Release = RELEASE): InstallStep {
 function archiveOf({ host, arch, mirror }: InstallContext, release: Release): Archive {
   const site = mirror ?? OFFICIAL_SITE;
   if (!/^https?:\/\/./.test(site) || !URL.canParse(site)) {
-    throw new AbortError('usage', `Not an address of a mirror: ${site}`, {
+    throw new AbortError('usage', 'That is not the address of a mirror.', {
       exitCode: ExitCode.usage,
       suggestions: ['Use the form https://mirror.example/rclone'],
     });

@@ -158,6 +158,27 @@ describe('download', () => {
     expect(clock.slept).toEqual([]);
   });
 
+  test('a server that takes the call and says nothing ends in bounded time', async () => {
+    const server = await serve(() => undefined);
+    const timeouts = { lookup: 50, connect: 50, secureConnect: 50, response: 50, socket: 50 };
+    const options = await from(server.url, { timeouts });
+    await expect(download(options)).rejects.toMatchObject({ code: 'download-failed', exitCode: 5 });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('user and password of a mirror are sent to it and shown to nobody', async () => {
+    const seen: (string | undefined)[] = [];
+    const server = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(404).end();
+    });
+    const mirror = server.url.replace('//', '//me:hidden-word@');
+    const refused: unknown = await download(await from(mirror)).catch((error: unknown) => error);
+    expect(seen).toEqual([`Basic ${btoa('me:hidden-word')}`]);
+    expect(String(refused)).toContain('/rclone.zip');
+    expect(`${String(refused)} ${JSON.stringify(refused)}`).not.toContain('hidden-word');
+  });
+
   test('an endless answer is cut off', async () => {
     const megabyte = Buffer.alloc(1024 * 1024);
     const server = await serve((_request, response) => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findRclone } from '../../../src/rclone/find.ts';
@@ -109,8 +109,19 @@ describe('findRclone', () => {
     await utimes(path, new Date(0), new Date(0));
     await findRclone({}, host);
     expect(await questions()).toBe(2 * once);
-    await rm(join(host.places.state, 'rclone-probe.json'));
-    await writeFile(join(host.places.state, 'rclone-probe.json'), '{ damaged');
-    expect((await findRclone({}, host)).version).toBe(real.version);
+  });
+
+  test('does not trust the answer to an older question, nor a damaged one', async () => {
+    const { host, bin } = await bareHost();
+    await symlink(real.path, join(bin, 'rclone'));
+    await findRclone({}, host);
+    const cache = join(host.places.state, 'rclone-probe.json');
+    const text = (await readFile(cache, 'utf8')).replace(/"version":"[^"]*"/, '"version":"9.9.9"');
+    await writeFile(cache, text);
+    expect((await findRclone({}, host)).version).toBe('9.9.9');
+    for (const other of [text.replace(/"question":"[^"]*"/, '"question":"older"'), '{ damaged']) {
+      await writeFile(cache, other);
+      expect((await findRclone({}, host)).version).toBe(real.version);
+    }
   });
 });
