@@ -22,6 +22,7 @@ import type { BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
 import { unsafeKey } from './safe-path.ts';
 import { approvedPart, savePlan, type ComparedSides } from './saved-plan.ts';
+import { accessCheckFailed } from './scan-failure.ts';
 import { scanBothSides, type Scan } from './scan.ts';
 import { Trash } from './trash.ts';
 import type { BaselineEntry } from './versions.ts';
@@ -55,11 +56,11 @@ export async function runLocked(
     const memory = await readMemory(pair.folder);
     await tidyLocalRoot(run, leftovers);
     await rescueLateWrites(run, memory.asides);
+    const checkAccess = profile.checkAccess && ready.prepared;
     const scan = await scanBothSides(
       {
         ...{ access: options.access, rclone: options.rclone, pair, baseline, s3: around.s3 },
-        checkAccess: profile.checkAccess && ready.prepared,
-        signal: options.signal,
+        ...{ checkAccess, signal: options.signal },
       },
       host,
     );
@@ -74,6 +75,7 @@ export async function runLocked(
       return dryRunResult(run, plan, { ...base, planId, startedAt });
     }
     const approved = await permitted(options, pair, plan, sides, { profile, host });
+    if (checkAccess && !scan.accessFile && options.approve === undefined) throw accessCheckFailed();
     announce(run, approved);
     await around.afterPlan?.();
     await writeStatus(pair, 'syncing', 'Files are being moved.', { at: host.clock.now(), runId });

@@ -67,6 +67,12 @@ export async function openPair(
   const wanted = resolve(localRoot);
   const pairs = await readPairs(host);
   const known = pairs.find((each) => each.root === wanted && each.bucket === access.bucket);
+  // Before a folder is made there, and again below, where symlinks are resolved.
+  refuseOverlap(
+    host,
+    wanted,
+    pairs.filter((each) => each.root !== wanted),
+  );
   const root = await existingRoot(wanted, known !== undefined);
   const tenant = access.tenant.id;
   const id = createHash('sha256')

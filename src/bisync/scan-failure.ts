@@ -14,18 +14,20 @@ interface Row {
   suggestions: string[];
 }
 
+const ACCESS_CHECK_FAILED: Row = {
+  sign: /Access test failed|check file check failed/,
+  code: 'halted-marker-missing',
+  message: `The check file ${ACCESS_FILE} is not the same on both sides; nothing was changed.`,
+  exitCode: ExitCode.needsPerson,
+  suggestions: [
+    'Is it the right bucket and the right folder, and is the disk mounted?',
+    'If it is, this keeps what both sides have and deletes nothing: cloud bisync --resync',
+  ],
+};
+
 /** Why rclone could not list both sides; the first row that fits. Nothing was changed in any case. */
 const ROWS: readonly Row[] = [
-  {
-    sign: /Access test failed|check file check failed/,
-    code: 'halted-marker-missing',
-    message: `The check file ${ACCESS_FILE} is not the same on both sides; nothing was changed.`,
-    exitCode: ExitCode.needsPerson,
-    suggestions: [
-      'Is it the right bucket and the right folder, and is the disk mounted?',
-      'If it is, this keeps what both sides have and deletes nothing: cloud bisync --resync',
-    ],
-  },
+  ACCESS_CHECK_FAILED,
   {
     sign: /InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AccessDenied|StatusCode: 40[13]|Forbidden/,
     code: 'needs-login',
@@ -81,8 +83,17 @@ export function scanFailure(result: Pick<RunResult, 'exitCode' | 'tail'>): Abort
       details: { exitCode: result.exitCode ?? null, log },
     });
   }
+  return rowError(row, { log });
+}
+
+/** A side has lost its check file, and nothing else has stopped the run. */
+export function accessCheckFailed(): AbortError {
+  return rowError(ACCESS_CHECK_FAILED, {});
+}
+
+function rowError(row: Row, details: Record<string, unknown>): AbortError {
   const { code, message, exitCode, suggestions } = row;
-  return new AbortError(code, message, { exitCode, suggestions, details: { log } });
+  return new AbortError(code, message, { exitCode, suggestions, details });
 }
 
 /** A failure of our own requests that ends a run, in the same words. */

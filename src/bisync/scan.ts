@@ -34,6 +34,8 @@ export interface Scan {
   leftOut: LeftOut[];
   /** Names that are no Unicode text, as rclone escapes them. */
   unreadableNames: string[];
+  /** Whether the check file is on both sides; rclone does not look when a side is empty. */
+  accessFile: boolean;
 }
 
 const ATTEMPTS = 3;
@@ -58,10 +60,11 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
     const listings = await readListings(workdir, result);
     if (listings !== undefined) {
       const { local, remote } = listings;
-      for (const files of [local.files, remote.files]) files.delete(ACCESS_FILE);
+      const found = [local, remote].filter(({ files }) => files.delete(ACCESS_FILE));
       await askForEtags(remote.files, options);
       const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
-      return { local: local.files, remote: remote.files, leftOut, unreadableNames };
+      const accessFile = found.length === 2;
+      return { local: local.files, remote: remote.files, leftOut, unreadableNames, accessFile };
     }
     // A file that vanished while it was being listed ends rclone too; then it is simply run again.
     if (attempt === ATTEMPTS || !isLocalTrouble(result)) throw scanFailure(result);
