@@ -43,7 +43,7 @@ export async function setupRequest(
     secrets: openSecretStore(host, { insecureStorage: flags['insecure-storage'] }),
     server: async () => (await resolveServer(host, { context, server })).url,
     apiKey: () => readApiKey({ stdin: flags['token-stdin'], env: host.env, interactive, signal }),
-    mountSupervisor: mountSupervisor(),
+    mountSupervisor: mountSupervisor(flags.rclone),
   };
   return { options, deps };
 }

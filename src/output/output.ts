@@ -73,9 +73,14 @@ export class Output {
     if (this.json) this.options.stdout.write(`${redact(JSON.stringify(event))}\n`);
   }
 
-  /** The result, once: the document for programs, or what `present` says for people. */
-  result<T>(data: T, present: (data: T, output: Output) => string): void {
-    if (this.json) this.options.stdout.write(`${redact(JSON.stringify(data, null, 2))}\n`);
+  /** The result, once: `document` of it for programs, or what `present` says for people. */
+  result<T>(
+    data: T,
+    present: (data: T, output: Output) => string,
+    document: (data: T) => unknown = (same) => same,
+  ): void {
+    if (this.json)
+      this.options.stdout.write(`${redact(JSON.stringify(document(data), null, 2))}\n`);
     else {
       const text = present(data, this);
       if (text !== '') this.options.stdout.write(`${redact(text)}\n`);

@@ -1,0 +1,53 @@
+import type { Host } from '../platform/host.ts';
+import type { Log } from '../output/log.ts';
+import { launchMount, mountInForeground } from '../mount/launch.ts';
+import type { MountRecord } from '../mount/record.ts';
+import type { StartStep } from '../mount/start.ts';
+import { foldersOf } from '../session/folders.ts';
+import { openSession } from '../session/open.ts';
+import { mountSupervisor } from './mount-supervisor.ts';
+import { reportOf } from './report.ts';
+
+interface MountFlags {
+  profile?: string | undefined;
+  path?: string | undefined;
+  'read-only': boolean;
+  foreground: boolean;
+  rclone?: string | undefined;
+  context?: string | undefined;
+  server?: string | undefined;
+}
+
+interface MountRun {
+  host: Host;
+  signal: AbortSignal;
+  log: Log;
+  onStep: (step: StartStep) => void;
+  /** Only in the foreground, where the call returns at the end. */
+  onMounted: (record: MountRecord) => void;
+}
+
+/** Mounts the bucket of the context that the flags name, in the background or in this process. */
+export async function mountContext(flags: MountFlags, run: MountRun): Promise<MountRecord> {
+  const { host, signal, log, onStep, onMounted } = run;
+  const { context, server } = flags;
+  const session = await openSession(host, { context, server }, { signal });
+  const { mount } = await foldersOf(host, session.context);
+  const options = {
+    path: flags.path ?? mount,
+    profile: flags.profile,
+    readOnly: flags['read-only'],
+  };
+  const bucketAccess = (): ReturnType<typeof session.bucketAccess> => session.bucketAccess();
+  if (flags.foreground) {
+    return mountInForeground(host, options, {
+      ...{ bucketAccess, reportOf, log, signal, rclonePath: flags.rclone },
+      report: (report) => {
+        if (report.type === 'step') onStep(report.step);
+        else if (report.type === 'mounted') onMounted(report.record);
+      },
+    });
+  }
+  const supervisor = mountSupervisor(flags.rclone);
+  return launchMount(host, options, { bucketAccess, supervisor, signal, onStep });
+}

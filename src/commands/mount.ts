@@ -1,0 +1,46 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../cli/base-command.ts';
+
+export default class Mount extends BaseCommand<typeof Mount> {
+  static override summary = 'Mount the bucket as a folder.';
+  static override description =
+    'Returns when the folder can be used; a process in the background serves it until `cloud unmount`. Profiles: fast shows changes made elsewhere within 5 s and uploads a saved file after 1 s; balanced within 10 s and after 5 s; safe within 15 s and after 2 s, gentle on slow lines.';
+  static override flags = {
+    profile: Flags.option({
+      description: 'How fresh and how eager.',
+      options: ['fast', 'balanced', 'safe'] as const,
+      env: 'CLOUD_PROFILE',
+    })(),
+    path: Flags.string({
+      description: 'Folder to mount at; by default ~/CloudMount/TENANT.',
+      helpValue: 'DIR',
+      env: 'CLOUD_MOUNT_PATH',
+    }),
+    'read-only': Flags.boolean({ description: 'Let nothing be written.' }),
+    foreground: Flags.boolean({ description: 'Serve the folder in this process until Ctrl-C.' }),
+    rclone: Flags.string({
+      description: 'The rclone to use.',
+      helpValue: 'FILE',
+      env: 'CLOUD_RCLONE',
+    }),
+  };
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --profile fast',
+    '<%= config.bin %> <%= command.id %> --path ~/bucket --read-only',
+  ];
+
+  override async run(): Promise<void> {
+    const { mountContext } = await import('../cli/mount-request.ts');
+    const { describeStep, mountedResult, presentMounted } =
+      await import('../mount/present-mount.ts');
+    const record = await mountContext(this.flags, {
+      host: this.host,
+      signal: this.signal,
+      log: this.journal,
+      onStep: (step) => this.out.detail(describeStep(step)),
+      onMounted: (mounted) => this.out.note(presentMounted(mounted)),
+    });
+    if (this.flags.foreground) return;
+    this.out.result(record, presentMounted, mountedResult);
+  }
+}

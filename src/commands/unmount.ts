@@ -1,0 +1,39 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../cli/base-command.ts';
+
+export default class Unmount extends BaseCommand<typeof Unmount> {
+  static override summary = 'Upload what waits, then unmount.';
+  static override description =
+    'Returns when everything that was saved is in the bucket. With --force it does not wait: what is not uploaded stays on this disk, and the next `cloud mount` uploads it.';
+  static override args = {
+    path: Args.string({ description: 'The mounted folder, where there are several.' }),
+  };
+  static override flags = {
+    force: Flags.boolean({ description: 'Do not wait for uploads or for programs that use it.' }),
+    timeout: Flags.integer({
+      description: 'Give up, still mounted, after this many seconds.',
+      helpValue: 'SECONDS',
+      min: 1,
+      env: 'CLOUD_TIMEOUT',
+    }),
+  };
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> ~/CloudMount/acme --timeout 60',
+  ];
+
+  override async run(): Promise<void> {
+    const { unmount } = await import('../mount/unmount.ts');
+    const { drainReporter, presentUnmounted } = await import('../mount/present-mount.ts');
+    const { reportOf } = await import('../cli/report.ts');
+    const { force, timeout } = this.flags;
+    const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
+    const result = await unmount(
+      this.host,
+      { path: this.args.path, force, timeoutMs },
+      { reportOf, signal: this.signal, onProgress: drainReporter(this.out) },
+    );
+    this.out.final(result, presentUnmounted);
+  }
+}

@@ -1,0 +1,186 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import * as z from 'zod/mini';
+import { AbortError, type ErrorReport } from '../output/errors.ts';
+import type { ExitCode } from '../output/exit-codes.ts';
+
+/**
+ * How other processes speak to a supervisor: a Unix socket in a 0700 folder (a named pipe on
+ * Windows), one JSON line as the question, JSON lines as the answer, the last with `done` or
+ * `error`. Hanging up withdraws the question.
+ */
+const Request = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('status'), nonce: z.string() }),
+  z.object({
+    type: z.literal('unmount'),
+    nonce: z.string(),
+    force: z.boolean(),
+    timeoutMs: z.optional(z.number()),
+  }),
+]);
+export type ControlRequest = z.infer<typeof Request>;
+
+export const ErrorShape = z.object({
+  code: z.string(),
+  message: z.string(),
+  exitCode: z.number(),
+  suggestions: z.array(z.string()),
+  details: z.record(z.string(), z.unknown()),
+});
+
+const Answer = z.union([
+  z.object({ event: z.unknown() }),
+  z.object({ done: z.unknown() }),
+  z.object({ error: ErrorShape }),
+]);
+
+export interface ControlServer {
+  address: string;
+  close(): Promise<void>;
+}
+
+type Handler = (
+  request: ControlRequest,
+  emit: (event: unknown) => void,
+  signal: AbortSignal,
+) => Promise<unknown>;
+
+/** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
+const SOCKET_PATH_BYTES = 103;
+
+/** Listens in `folder`, or in a private temporary one where its path is too long for a socket. */
+export async function serveControl(
+  folder: string,
+  nonce: string,
+  handle: Handler,
+  reportOf: (error: unknown) => ErrorReport,
+): Promise<ControlServer> {
+  const { address, remove } = await socketAddress(folder, nonce);
+  const server = createServer((socket) => {
+    answer(socket, nonce, handle, reportOf).catch(() => socket.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address, () => resolve());
+  });
+  return {
+    address,
+    close: async () => {
+      server.close();
+      await remove();
+    },
+  };
+}
+
+async function socketAddress(
+  folder: string,
+  nonce: string,
+): Promise<{ address: string; remove: () => Promise<void> }> {
+  if (process.platform === 'win32') {
+    return { address: `\\\\.\\pipe\\cloud-${nonce}`, remove: () => Promise.resolve() };
+  }
+  const name = `control-${nonce.slice(0, 8)}.sock`;
+  const near = join(folder, name);
+  if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES) {
+    return { address: near, remove: () => rm(near, { force: true }) };
+  }
+  const temporary = await mkdtemp(join(tmpdir(), 'cloud-'));
+  const address = join(temporary, name);
+  return { address, remove: () => rm(dirname(address), { recursive: true, force: true }) };
+}
+
+async function answer(
+  socket: Socket,
+  nonce: string,
+  handle: Handler,
+  reportOf: (error: unknown) => ErrorReport,
+): Promise<void> {
+  const hungUp = new AbortController();
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => hungUp.abort(new Error('the caller hung up')));
+  const say = (line: object): void => {
+    if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+  };
+  for await (const line of createInterface({ input: socket })) {
+    const request = Request.safeParse(JSON.parse(line));
+    if (!request.success || request.data.nonce !== nonce) break;
+    try {
+      const result = await handle(request.data, (event) => say({ event }), hungUp.signal);
+      say({ done: result });
+    } catch (error) {
+      say({ error: reportOf(error) });
+    }
+    break;
+  }
+  socket.end();
+}
+
+/** The supervisor could not be asked: gone, hanging, or another one by now. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
+export interface AskOptions {
+  /** Milliseconds without a line from the supervisor. */
+  silenceMs: number;
+  onEvent?: (event: unknown) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Asks a supervisor and returns its answer.
+ *
+ * @throws NoAnswerError when it does not answer; AbortError what it reported
+ */
+export function askControl(
+  address: string,
+  request: ControlRequest,
+  options: AskOptions,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(address);
+    const finish = (end: () => void): void => {
+      socket.destroy();
+      options.signal?.removeEventListener('abort', withdraw);
+      end();
+    };
+    const fail = (error: Error): void => finish(() => reject(error));
+    const withdraw = (): void => fail(options.signal?.reason as Error);
+    if (options.signal?.aborted === true) {
+      withdraw();
+      return;
+    }
+    options.signal?.addEventListener('abort', withdraw, { once: true });
+    socket.setTimeout(options.silenceMs, () => fail(new NoAnswerError('no answer in time')));
+    socket.on('error', (error) => fail(new NoAnswerError(error.message)));
+    socket.on('close', () => fail(new NoAnswerError('hung up')));
+    socket.write(`${JSON.stringify(request)}\n`);
+    createInterface({ input: socket }).on('line', (line) => {
+      const said = parseAnswer(line);
+      if (said === undefined) fail(new NoAnswerError('an answer that is none'));
+      else if ('error' in said) fail(abortErrorOf(said.error));
+      else if ('done' in said) finish(() => resolve(said.done));
+      else options.onEvent?.(said.event);
+    });
+  });
+}
+
+function parseAnswer(line: string): z.infer<typeof Answer> | undefined {
+  try {
+    return Answer.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An error as another process reported it. */
+export function abortErrorOf(report: z.infer<typeof ErrorShape>): AbortError {
+  return new AbortError(report.code, report.message, {
+    exitCode: report.exitCode as ExitCode,
+    suggestions: report.suggestions,
+    details: report.details,
+  });
+}

@@ -1,0 +1,89 @@
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { count } from '../output/format.ts';
+import { isRefusal } from './credentials.ts';
+import type { LiveStatus } from './live.ts';
+import type { Vfs } from './vfs.ts';
+
+export interface Health {
+  state: 'mounted' | 'degraded';
+  problem: AbortError | undefined;
+  /** Whether rclone answered at all. */
+  answers: boolean;
+}
+
+/** How a running mount is, from rclone's own account of it. */
+export async function assess(vfs: Vfs): Promise<Health> {
+  try {
+    const [queue, stats, { lastError }] = await Promise.all([
+      vfs.queue(),
+      vfs.stats(),
+      vfs.transfers(),
+    ]);
+    const failing = queue.filter((upload) => upload.tries > 0).length;
+    const problem = stats.outOfSpace
+      ? cacheFull()
+      : failing > 0
+        ? uploadsFail(failing, lastError)
+        : undefined;
+    return { state: problem === undefined ? 'mounted' : 'degraded', problem, answers: true };
+  } catch {
+    return { state: 'degraded', problem: silent(), answers: false };
+  }
+}
+
+/** The answer to `status`, within `withinMs` milliseconds even if rclone hangs. */
+export async function liveStatus(vfs: Vfs | undefined, withinMs: number): Promise<LiveStatus> {
+  const nothing: LiveStatus = { answers: false, pending: [], cacheBytes: null };
+  if (vfs === undefined) return nothing;
+  const asked = Promise.all([vfs.queue(), vfs.stats()]).then(([queue, { bytesUsed }]) => ({
+    answers: true,
+    pending: queue.map(({ name, size, uploading, tries }) => ({ name, size, uploading, tries })),
+    cacheBytes: bytesUsed,
+  }));
+  const late = new Promise<LiveStatus>((resolve) => {
+    setTimeout(() => resolve(nothing), withinMs).unref();
+  });
+  return Promise.race([asked.catch(() => nothing), late]);
+}
+
+function uploadsFail(failing: number, lastError: string | undefined): AbortError {
+  const files = count(failing, 'file');
+  const refused = lastError !== undefined && isRefusal(lastError);
+  const why = refused
+    ? 'the storage refuses the keys'
+    : 'the storage cannot be reached or does not take them';
+  return new AbortError('uploads-failing', `${files} could not be uploaded yet: ${why}.`, {
+    exitCode: refused ? ExitCode.auth : ExitCode.unreachable,
+    suggestions: refused
+      ? ['cloud setup   (gets new keys; what waits is then uploaded)']
+      : ['Check the network. They are tried again by themselves and stay on this disk until then.'],
+  });
+}
+
+function cacheFull(): AbortError {
+  return new AbortError('cache-full', 'The disk with the cache of the mount is full.', {
+    suggestions: ['Free some space; what waits to be uploaded is kept.'],
+  });
+}
+
+function silent(): AbortError {
+  return new AbortError('rclone-hangs', 'rclone does not answer.', {
+    exitCode: ExitCode.mount,
+    suggestions: ['It is restarted by itself if this goes on.'],
+  });
+}
+
+/** For the record while rclone is being started again. */
+export function rcloneEnded(): AbortError {
+  return new AbortError('rclone-ended', 'rclone ended unexpectedly and is being restarted.', {
+    exitCode: ExitCode.mount,
+  });
+}
+
+export function keepsEnding(log: string): AbortError {
+  return new AbortError('rclone-keeps-ending', 'rclone ends again and again; it was given up.', {
+    exitCode: ExitCode.mount,
+    suggestions: [`What it said is in ${log}.`, 'cloud mount   (tries again)'],
+  });
+}

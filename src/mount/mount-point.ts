@@ -1,0 +1,86 @@
+import { access, chmod, constants, mkdir, open, readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { isErrno } from '../platform/atomic-file.ts';
+
+/**
+ * The folder's real path, so that it compares with the system's mount table. The folder itself is
+ * not touched: it may be a dead mount, and need not exist yet.
+ */
+export async function resolveMountPoint(path: string): Promise<string> {
+  const absolute = resolve(path);
+  return join(await realAncestor(dirname(absolute)), basename(absolute));
+}
+
+async function realAncestor(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    return join(await realAncestor(dirname(path)), basename(path));
+  }
+}
+
+/** Whether one folder is, or lies in, the other. */
+export function overlap(a: string, b: string): boolean {
+  const within = (inner: string, outer: string): boolean =>
+    inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
+  return within(a, b) || within(b, a);
+}
+
+/**
+ * Makes the folder if it is not there, and sees that it can be mounted on: a folder, empty and
+ * ours to write to. Not for a folder on which something is mounted.
+ *
+ * @throws AbortError `mount-point` (13) with the reason
+ */
+export async function checkMountPoint(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const info = await stat(path);
+    if (!info.isDirectory()) throw refused(path, 'is not a folder');
+    if (info.uid !== process.getuid?.()) await access(path, constants.W_OK | constants.X_OK);
+    if ((await readdir(path)).length > 0) {
+      throw refused(path, 'is not empty', [
+        'Choose another folder with --path, or move what is in it away.',
+        `mv ${shellWord(path)} ${shellWord(`${path}.before`)}`,
+      ]);
+    }
+  } catch (error) {
+    if (isErrno(error, 'EEXIST', 'ENOTDIR')) throw refused(path, 'is not a folder');
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw refused(path, 'cannot be written to');
+    throw error;
+  }
+}
+
+/**
+ * Opens the folder for mounting; the returned call, made once something is mounted on it, makes
+ * the folder underneath read-only. So after a crash nothing can be written beside the mount, to
+ * where nobody would ever upload it.
+ */
+export async function uncoverMountPoint(path: string): Promise<() => Promise<void>> {
+  const { mode } = await stat(path);
+  await chmod(path, (mode & 0o777) | 0o700);
+  if (process.platform === 'win32') return () => Promise.resolve();
+  const underneath = await open(path, 'r');
+  return async () => {
+    try {
+      await underneath.chmod(mode & 0o555);
+    } finally {
+      await underneath.close();
+    }
+  };
+}
+
+function refused(path: string, why: string, suggestions?: string[]): AbortError {
+  return new AbortError('mount-point', `${path} ${why}.`, {
+    exitCode: ExitCode.mount,
+    suggestions: suggestions ?? ['Choose another folder with --path.'],
+    details: { path },
+  });
+}
+
+function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

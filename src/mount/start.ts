@@ -1,0 +1,81 @@
+import type { Host } from '../platform/host.ts';
+import { findRclone } from '../rclone/find.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { chooseAdapter, type MountAdapter } from './adapters.ts';
+import type { MountFolders } from './identity.ts';
+import { detachMount, probeMachine } from './machine.ts';
+import { checkMountPoint } from './mount-point.ts';
+import { findMount, readMountTable } from './mount-table.ts';
+import { findProfile } from './profiles.ts';
+import type { RecordKeeper } from './record-keeper.ts';
+import { adoptMount, endLeftover, serveMount, type ServedMount } from './serve.ts';
+
+/** - `adopted`: an rclone was still serving it, and has a supervisor again */
+export type StartStep = 'checking' | 'mounting' | 'adopted';
+
+export interface StartOptions {
+  folders: MountFolders;
+  bucketAccess: () => Promise<BucketAccess>;
+  /** From `--rclone`. */
+  rclonePath: string | undefined;
+  /** Whether an rclone that still serves the folder is taken over. */
+  adopt: boolean;
+  onStep: (step: StartStep) => void;
+}
+
+/**
+ * Mounts what the record says, or takes over what a dead supervisor left running, and notes it in
+ * the record.
+ *
+ * @throws AbortError what `findRclone`, `chooseAdapter`, `checkMountPoint`, `serveMount` throw
+ */
+export async function startMount(
+  host: Host,
+  keeper: RecordKeeper,
+  options: StartOptions,
+): Promise<ServedMount> {
+  const adopted = options.adopt ? await adoptMount(keeper.record) : undefined;
+  if (adopted !== undefined) options.onStep('adopted');
+  const served = adopted ?? (await startAnew(host, keeper, options));
+  const { identity, address, version, binary } = served;
+  const rclone = { ...identity, address, version, path: binary };
+  await keeper.save({ state: 'mounted', rclone, problem: null });
+  return served;
+}
+
+async function startAnew(
+  host: Host,
+  keeper: RecordKeeper,
+  { folders, bucketAccess, rclonePath, onStep }: StartOptions,
+): Promise<ServedMount> {
+  const rclone = await findRclone(rclonePath === undefined ? {} : { path: rclonePath }, host);
+  const adapter = chooseAdapter(await probeMachine(host, rclone.capabilities));
+  await clearPath(host, keeper, adapter, folders);
+  const access = await bucketAccess();
+  const readOnly = keeper.record.readOnly || access.permission === 'ro';
+  const { kind, reason } = adapter;
+  await keeper.save({
+    ...{ readOnly, credentialExpiresAt: access.expiresAt, adapter: { kind, reason } },
+  });
+  return serveMount({
+    ...{ host, rclone, adapter, access, readOnly, folders, onStep },
+    profile: findProfile(keeper.record.profile),
+    path: keeper.record.path,
+  });
+}
+
+/** Whatever died here before is taken away, so that the folder can be looked at. */
+async function clearPath(
+  { platform }: Host,
+  keeper: RecordKeeper,
+  adapter: MountAdapter,
+  folders: MountFolders,
+): Promise<void> {
+  const { path } = keeper.record;
+  await endLeftover(keeper.record);
+  for (const folder of [path, folders.drain]) {
+    if (findMount(await readMountTable(platform), folder) === undefined) continue;
+    await detachMount(adapter, folder, platform);
+  }
+  if (adapter.wantsFolder) await checkMountPoint(path);
+}

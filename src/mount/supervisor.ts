@@ -1,0 +1,281 @@
+import { AbortError, type ErrorReport } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Log } from '../output/log.ts';
+import type { Host } from '../platform/host.ts';
+import { acquireLock } from '../platform/lock.ts';
+import { currentProcess } from '../platform/processes.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { serveControl, type ControlRequest, type ControlServer } from './control.ts';
+import type { DrainProgress } from './drain.ts';
+import { endMount, type EndOptions } from './end.ts';
+import { assess, keepsEnding, liveStatus, rcloneEnded } from './health.ts';
+import { mountFolders, type MountFolders } from './identity.ts';
+import { findMount, readMountTable } from './mount-table.ts';
+import type { PendingWork } from './pending.ts';
+import { RecordKeeper } from './record-keeper.ts';
+import { readRecord, type MountRecord } from './record.ts';
+import type { ServedMount } from './serve.ts';
+import { startMount, type StartStep } from './start.ts';
+
+/** What the process that started the supervisor hears. */
+export type SupervisorReport =
+  /** From now on the supervisor answers for the mount. */
+  | { type: 'claimed' }
+  | { type: 'step'; step: StartStep }
+  | { type: 'mounted'; record: MountRecord };
+
+export interface SupervisorDeps {
+  bucketAccess: () => Promise<BucketAccess>;
+  /** For errors that go to other processes. */
+  reportOf: (error: unknown) => ErrorReport;
+  log: Log;
+  /** From `--rclone`. */
+  rclonePath?: string | undefined;
+  /** Aborted by SIGINT or SIGTERM: unmount in order. */
+  signal: AbortSignal;
+  report: (report: SupervisorReport) => void;
+  /** How often the mount is looked after, in milliseconds. Default 5 seconds. */
+  tickMs?: number;
+}
+
+/** Restarts of rclone within this time, in milliseconds, are counted together. */
+const RESTART_WINDOW_MS = 10 * 60_000;
+const MAX_RESTARTS = 6;
+/** Looks in a row without an answer from rclone before it is ended and started again. */
+const MAX_SILENCES = 6;
+/** How long `status` waits for rclone, in milliseconds. */
+const STATUS_WITHIN_MS = 400;
+/** How long the end of a session or machine is held up for uploads, in milliseconds. */
+const SIGNAL_DRAIN_MS = 60_000;
+
+/**
+ * Owns one mount until it is ended: starts rclone, mounts, starts both again when they die,
+ * answers questions over its socket, and unmounts in order when asked to or signalled. The record
+ * `id` says what to mount; whoever starts the supervisor has written it.
+ *
+ * @throws AbortError when it cannot be mounted, or cannot be kept
+ */
+export async function superviseMount(host: Host, id: string, deps: SupervisorDeps): Promise<void> {
+  const folders = mountFolders(host.places, id);
+  const lock = await acquireLock(folders.lock, { command: `cloud mount (${id})`, waitMs: 2000 });
+  try {
+    const record = readRecord(host.places, id);
+    if (record === undefined) {
+      throw new AbortError('not-mounted', `There is no mount ${id}.`, { exitCode: ExitCode.mount });
+    }
+    await new Supervisor(host, record, folders, deps).run();
+  } finally {
+    lock.release();
+  }
+}
+
+interface EndRequest {
+  force: boolean;
+  timeoutMs?: number | undefined;
+}
+
+class Supervisor {
+  readonly #host: Host;
+  readonly #folders: MountFolders;
+  readonly #deps: SupervisorDeps;
+  readonly #keeper: RecordKeeper;
+  #served: ServedMount | undefined;
+  /** An unmount under way; the mount goes on if it fails. */
+  #ending: Promise<PendingWork> | undefined;
+  readonly #ended = new AbortController();
+  readonly #restarts: number[] = [];
+  #silences = 0;
+
+  constructor(host: Host, record: MountRecord, folders: MountFolders, deps: SupervisorDeps) {
+    this.#host = host;
+    this.#folders = folders;
+    this.#deps = deps;
+    this.#keeper = new RecordKeeper(host, record, deps.reportOf);
+  }
+
+  get #record(): MountRecord {
+    return this.#keeper.record;
+  }
+
+  async run(): Promise<void> {
+    const control = await this.#claim();
+    try {
+      await this.#firstStart();
+      await this.#watch();
+    } finally {
+      await control.close();
+    }
+  }
+
+  async #claim(): Promise<ControlServer> {
+    const control = await serveControl(
+      this.#folders.root,
+      this.#record.nonce,
+      (request, emit, signal) => this.#answer(request, emit, signal),
+      this.#deps.reportOf,
+    );
+    await this.#keeper.save({ supervisor: currentProcess(), control: control.address });
+    this.#deps.report({ type: 'claimed' });
+    return control;
+  }
+
+  async #firstStart(): Promise<void> {
+    try {
+      this.#served = await this.#start(true);
+    } catch (error) {
+      await this.#keeper.saveEnded('unmounted', error);
+      throw error;
+    }
+    this.#deps.report({ type: 'mounted', record: this.#record });
+  }
+
+  #start(adopt: boolean): Promise<ServedMount> {
+    const { bucketAccess, rclonePath, report } = this.#deps;
+    return startMount(this.#host, this.#keeper, {
+      ...{ folders: this.#folders, bucketAccess, rclonePath, adopt },
+      onStep: (step) => {
+        this.#deps.log.write('info', step, { path: this.#record.path });
+        report({ type: 'step', step });
+      },
+    });
+  }
+
+  /** Until it is ended: restarts rclone when it dies, and notes how the mount is. */
+  async #watch(): Promise<void> {
+    const { signal, tickMs = 5000 } = this.#deps;
+    const stop = (): void => void this.#endBySignal();
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    const { clock } = this.#host;
+    const ended = this.#ended.signal;
+    while (!ended.aborted) {
+      const served = this.#served;
+      const tick = clock.sleep(tickMs, ended).then(
+        () => 'tick' as const,
+        () => 'ended' as const,
+      );
+      const gone = served?.exited.then(() => 'gone' as const) ?? Promise.resolve('gone' as const);
+      const what = await Promise.race([gone, tick]);
+      if (this.#ending !== undefined) await this.#ending.catch(() => undefined);
+      else if (what === 'gone') await this.#restart();
+      else if (what === 'tick' && served !== undefined) await this.#lookAfter(served);
+    }
+  }
+
+  /** @throws AbortError when rclone cannot be kept running; the mount is dead then */
+  async #restart(): Promise<void> {
+    const { clock } = this.#host;
+    this.#served = undefined;
+    this.#restarts.push(clock.now());
+    for (let attempt = 0; !this.#ended.signal.aborted; attempt += 1) {
+      try {
+        const recent = this.#restarts.filter((at) => clock.now() - at < RESTART_WINDOW_MS);
+        if (recent.length > MAX_RESTARTS) throw keepsEnding(this.#folders.rcloneLog);
+        if (attempt === 0) await this.#noteRestart(rcloneEnded());
+        this.#served = await this.#start(false);
+        return;
+      } catch (error) {
+        this.#deps.log.write('warn', 'restart failed', { error: messageOf(error) });
+        // A laptop without network gets its mount back when the network is.
+        if (!(error instanceof AbortError) || error.exitCode !== ExitCode.unreachable) {
+          await this.#endHere({ force: true }).catch(() => undefined);
+          await this.#keeper.saveEnded('dead', error);
+          throw error;
+        }
+        await this.#noteRestart(error);
+      }
+      const wait = Math.min(30_000, 1000 * 2 ** attempt);
+      await clock.sleep(wait, this.#ended.signal).catch(() => undefined);
+      await this.#ending?.catch(() => undefined);
+    }
+  }
+
+  async #noteRestart(why: AbortError): Promise<void> {
+    const problem = this.#keeper.problemOf(why);
+    await this.#keeper.save({ state: 'mounting', rclone: null, problem });
+  }
+
+  async #lookAfter(served: ServedMount): Promise<void> {
+    const { adapter, path } = this.#record;
+    const listed = findMount(await readMountTable(this.#host.platform), path) !== undefined;
+    if (!listed && adapter?.kind !== 'winfsp') {
+      this.#deps.log.write('warn', 'unmounted by hand', { path });
+      await this.#end({ force: false, timeoutMs: SIGNAL_DRAIN_MS }).catch(() => undefined);
+      return;
+    }
+    const { state, problem, answers } = await assess(served.vfs);
+    this.#silences = answers ? 0 : this.#silences + 1;
+    if (this.#silences >= MAX_SILENCES) await served.stop(0);
+    const known = this.#record;
+    if (this.#ending !== undefined || isSame(known, state, problem?.message)) return;
+    await this.#keeper.save({
+      state,
+      problem: problem === undefined ? null : this.#keeper.problemOf(problem),
+    });
+  }
+
+  async #answer(
+    request: ControlRequest,
+    emit: (event: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    if (request.type === 'status') return liveStatus(this.#served?.vfs, STATUS_WITHIN_MS);
+    return this.#end(request, emit, signal);
+  }
+
+  /** The session or the machine ends: what is not uploaded in time stays in the cache. */
+  async #endBySignal(): Promise<void> {
+    try {
+      await this.#end({ force: false, timeoutMs: SIGNAL_DRAIN_MS });
+    } catch (error) {
+      this.#deps.log.write('warn', 'could not unmount in order', { error: messageOf(error) });
+      await this.#end({ force: true }).catch(() => this.#ended.abort());
+    }
+  }
+
+  /** One at a time: who asks meanwhile gets the same answer. */
+  #end(
+    request: EndRequest,
+    onProgress?: (progress: DrainProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<PendingWork> {
+    this.#ending ??= this.#finish(request, onProgress, signal).finally(() => {
+      this.#ending = undefined;
+    });
+    return this.#ending;
+  }
+
+  async #finish(
+    request: EndRequest,
+    onProgress: ((progress: DrainProgress) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<PendingWork> {
+    const { state } = this.#record;
+    await this.#keeper.save({ state: 'draining' });
+    try {
+      const kept = await this.#endHere({ ...request, onProgress, signal });
+      await this.#keeper.saveEnded('unmounted');
+      this.#ended.abort();
+      return kept;
+    } catch (error) {
+      await this.#keeper.save({ state });
+      throw error;
+    }
+  }
+
+  #endHere(request: EndRequest & Pick<EndOptions, 'onProgress' | 'signal'>): Promise<PendingWork> {
+    return endMount({
+      ...request,
+      ...{ clock: this.#host.clock, platform: this.#host.platform, folders: this.#folders },
+      ...{ served: this.#served, record: this.#record },
+    });
+  }
+}
+
+function isSame(known: MountRecord, state: string, message: string | undefined): boolean {
+  return known.state === state && known.problem?.message === message;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

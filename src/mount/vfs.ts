@@ -1,0 +1,123 @@
+import * as z from 'zod/mini';
+import type { RcCallOptions, RcClient } from '../rclone/rc-client.ts';
+
+/** A file that is on this disk and not yet in the bucket. */
+export interface QueuedUpload {
+  id: number;
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** Failed attempts so far. */
+  tries: number;
+  uploading: boolean;
+  /** Seconds until it is due; negative when overdue. */
+  expiry: number;
+}
+
+export interface VfsStats {
+  uploadsInProgress: number;
+  uploadsQueued: number;
+  erroredFiles: number;
+  outOfSpace: boolean;
+  /** Bytes of the cache on this disk. */
+  bytesUsed: number;
+}
+
+/** What is on its way now, and what went wrong last. */
+export interface TransferStats {
+  transferring: { name: string; bytes: number }[];
+  lastError: string | undefined;
+}
+
+/** The calls of rclone's remote control that a mount needs, for one bucket. */
+export interface Vfs {
+  /** Reads nothing that exists: one listing request that shows whether the keys are accepted. */
+  probe(options: RcCallOptions): Promise<void>;
+  mountTypes(): Promise<string[]>;
+  mount(request: MountRequest): Promise<void>;
+  unmount(path: string): Promise<void>;
+  mountPoints(): Promise<string[]>;
+  queue(): Promise<QueuedUpload[]>;
+  stats(): Promise<VfsStats>;
+  transfers(): Promise<TransferStats>;
+  /** Lets an upload begin now. One that has just begun or ended is no error. */
+  expedite(id: number): Promise<void>;
+}
+
+export interface MountRequest {
+  mountPoint: string;
+  mountType: string;
+  vfsOpt: Record<string, unknown>;
+  mountOpt: Record<string, unknown>;
+}
+
+/** The remote's name inside rclone; the cache's folders are called after it, so it never changes. */
+export const REMOTE = 'cloud';
+
+const Anything = z.unknown();
+const MountTypes = z.object({ mountTypes: z.array(z.string()) });
+const MountPoints = z.object({ mountPoints: z.array(z.object({ MountPoint: z.string() })) });
+const Queue = z.object({
+  queue: z.array(
+    z.object({
+      id: z.number(),
+      name: z.string(),
+      size: z.number(),
+      tries: z.number(),
+      uploading: z.boolean(),
+      expiry: z.number(),
+    }),
+  ),
+});
+const Stats = z.object({
+  diskCache: z.object({
+    uploadsInProgress: z.number(),
+    uploadsQueued: z.number(),
+    erroredFiles: z.number(),
+    outOfSpace: z.boolean(),
+    bytesUsed: z.number(),
+  }),
+});
+const Transfers = z.object({
+  lastError: z.optional(z.string()),
+  transferring: z.optional(z.array(z.object({ name: z.string(), bytes: z.number() }))),
+});
+
+/** `timeoutMs` bounds each call, so that a hanging rclone is noticed. */
+export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
+  const fs = `${REMOTE}:${bucket}`;
+  const ask = <T>(method: string, params: object, schema: z.ZodMiniType<T>): Promise<T> =>
+    rc.call(method, { ...params }, schema, { timeoutMs });
+  return {
+    probe: async (options) => {
+      const params = { fs, remote: '.cloud-probe', opt: { noModTime: true, noMimeType: true } };
+      try {
+        await rc.call('operations/list', params, Anything, options);
+      } catch (error) {
+        if (!(error instanceof Error && /directory not found/.test(error.message))) throw error;
+      }
+    },
+    mountTypes: async () => (await ask('mount/types', {}, MountTypes)).mountTypes,
+    mount: async (request) => {
+      await ask('mount/mount', { fs, ...request }, Anything);
+    },
+    unmount: async (path) => {
+      await ask('mount/unmount', { mountPoint: path }, Anything);
+    },
+    mountPoints: async () =>
+      (await ask('mount/listmounts', {}, MountPoints)).mountPoints.map((each) => each.MountPoint),
+    queue: async () => (await ask('vfs/queue', { fs }, Queue)).queue,
+    stats: async () => (await ask('vfs/stats', { fs }, Stats)).diskCache,
+    transfers: async () => {
+      const { transferring = [], lastError } = await ask('core/stats', {}, Transfers);
+      return { transferring, lastError };
+    },
+    expedite: async (id) => {
+      try {
+        await ask('vfs/queue-set-expiry', { fs, id, expiry: -1 }, Anything);
+      } catch (error) {
+        if (!(error instanceof Error && /not found in queue/.test(error.message))) throw error;
+      }
+    },
+  };
+}
