@@ -6,13 +6,13 @@ import { acquireLock } from '../platform/lock.ts';
 import { buildApp } from './app.ts';
 import { useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
-import { openSqlite } from './db/sqlite.ts';
+import { openSqlite, type Database } from './db/sqlite.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
 import { bootstrap, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
 import { recover, type RecoveryReport } from './domain/recovery.ts';
-import { loadSigningKeys } from './domain/signing-keys.ts';
+import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
 import { ServerStartError } from './errors.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
@@ -56,17 +56,8 @@ const RECOVERY_EVERY_MS = 60_000;
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { settings } = options;
   const clock = options.clock ?? systemClock;
-  const files = filesIn(settings.dataFolder);
   await using opened = new AsyncDisposableStack();
-
-  await useDataFolder(settings.dataFolder);
-  const lock = await acquireLock(files.lock, { command: 'cloud server start', clock });
-  opened.defer(() => lock.release());
-  const db = await openSqlite(files.database);
-  opened.defer(() => db.destroy());
-  await migrate(db, clock);
-  const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
-  const keys = await loadSigningKeys(db, clock, masterKey);
+  const { db, masterKey, keys } = await openState(settings, clock, opened);
   const storage = await openStorage(settings, masterKey, clock);
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
@@ -106,6 +97,28 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     recover: () => recover(recovery),
     close: () => running.disposeAsync(),
   };
+}
+
+interface State {
+  db: Database;
+  masterKey: Buffer;
+  keys: SigningKeys;
+}
+
+async function openState(
+  settings: ServerSettings,
+  clock: Clock,
+  opened: AsyncDisposableStack,
+): Promise<State> {
+  const files = filesIn(settings.dataFolder);
+  await useDataFolder(settings.dataFolder);
+  const lock = await acquireLock(files.lock, { command: 'cloud server start', clock });
+  opened.defer(() => lock.release());
+  const db = await openSqlite(files.database);
+  opened.defer(() => db.destroy());
+  await migrate(db, clock);
+  const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
+  return { db, masterKey, keys: await loadSigningKeys(db, clock, masterKey) };
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<string> {

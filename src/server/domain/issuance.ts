@@ -46,15 +46,7 @@ export async function issueMountCredential(
 ): Promise<MountCredentialWithSecret> {
   const id = randomUUID();
   const now = deps.clock.now();
-  const grant: BucketGrant = {
-    bucket: tenant.bucket_name,
-    prefix: request.prefix ?? null,
-    permission: request.permission ?? 'rw',
-    expiresAt:
-      request.expires_in === undefined
-        ? null
-        : new Date(Math.floor(now / 1000 + request.expires_in) * 1000).toISOString(),
-  };
+  const grant = grantOf(tenant, request, now);
   await deps.intents.begin({ id, kind: 'mount_credential', tenant_id: tenant.id });
   try {
     const made = await makeKey(deps, id, grant);
@@ -91,6 +83,19 @@ export async function issueMountCredential(
   } finally {
     deps.intents.end(id);
   }
+}
+
+function grantOf(tenant: Tenant, request: CreateMountCredential, now: number): BucketGrant {
+  return {
+    bucket: tenant.bucket_name,
+    prefix: request.prefix ?? null,
+    permission: request.permission ?? 'rw',
+    // Policies know whole seconds.
+    expiresAt:
+      request.expires_in === undefined
+        ? null
+        : new Date(Math.floor(now / 1000 + request.expires_in) * 1000).toISOString(),
+  };
 }
 
 async function makeKey(deps: IssuanceDeps, id: string, grant: BucketGrant): Promise<Made> {

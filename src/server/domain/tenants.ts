@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { CreatedTenant, CreateTenant } from '../../api/contract/admin.ts';
+import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
+import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { isUniqueViolation } from '../db/sqlite-errors.ts';
 import { HttpProblem } from '../errors.ts';
@@ -105,28 +107,35 @@ async function commit(
       subjectId: id,
       data: { slug: tenant.slug, bucket_name: bucket },
     });
-    let apiKey: string | null = null;
-    if (request.issue_api_key === true) {
-      const token = await createToken(transaction, clock, {
-        kind: 'api',
-        label: `first key of ${tenant.slug}`,
-        tenantId: id,
-        scopes: TENANT_SCOPES,
-        createdBy: actor.actor,
-        lifeMs: DEFAULT_LIFE_MS,
-      });
-      apiKey = token.text;
-      await recordAudit(transaction, clock, {
-        ...actor,
-        type: 'TokenCreatedEvent',
-        tenantId: id,
-        subjectId: token.id,
-        data: { kind: 'api', scopes: TENANT_SCOPES.join(' ') },
-      });
-    }
+    const apiKey =
+      request.issue_api_key === true ? await firstApiKey(transaction, clock, tenant, actor) : null;
     await deps.intents.finish(transaction, id);
     return { ...tenant, policy: 'allowed' as const, api_key: apiKey };
   });
+}
+
+async function firstApiKey(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  tenant: { id: string; slug: string },
+  actor: Actor,
+): Promise<string> {
+  const token = await createToken(transaction, clock, {
+    kind: 'api',
+    label: `first key of ${tenant.slug}`,
+    tenantId: tenant.id,
+    scopes: TENANT_SCOPES,
+    createdBy: actor.actor,
+    lifeMs: DEFAULT_LIFE_MS,
+  });
+  await recordAudit(transaction, clock, {
+    ...actor,
+    type: 'TokenCreatedEvent',
+    tenantId: tenant.id,
+    subjectId: token.id,
+    data: { kind: 'api', scopes: TENANT_SCOPES.join(' ') },
+  });
+  return token.text;
 }
 
 /** Takes the new and empty bucket away again; what cannot be done now stays with the intent. */

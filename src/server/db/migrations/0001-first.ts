@@ -5,6 +5,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await tenants(db);
   await credentials(db);
   await mountCredentials(db);
+  await provisioningIntents(db);
   await signingKeys(db);
   await auditEvents(db);
 }
@@ -100,6 +101,9 @@ async function mountCredentials(db: Kysely<unknown>): Promise<void> {
     .column('revoked_at')
     .where(sql<boolean>`revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed'`)
     .execute();
+}
+
+async function provisioningIntents(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('provisioning_intents')
     .addColumn('id', 'text', (column) => column.primaryKey().notNull())
