@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { STORED } from '../../src/session/open.ts';
 import { openSecretStore } from '../../src/session/secret-store.ts';
 import { fakeProgram } from '../support/fake-program.ts';
 import { realRclone, rememberRealRclone } from '../support/rclone.ts';
 import { runCloud } from '../support/run-cloud.ts';
-import { processesDuring } from '../support/seen-processes.ts';
+import { environmentsOf, processesDuring } from '../support/seen-processes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { openWorkspace } from '../support/workspace.ts';
 
@@ -30,13 +30,19 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'note.md'), '# hello\n');
 
+  const mountPoint = join(root, 'home', 'CloudMount', 'acme');
+  onTestFinished(async () => {
+    await runCloud(['unmount', '--yes'], { env });
+  });
+
   const outputs: string[] = [];
+  const environments: string[] = [];
   const run = async (argv: readonly string[], exitCode: number, input?: string): Promise<void> => {
     const ended = await runCloud([...argv, '--verbose'], {
       env,
       ...(input === undefined ? {} : { input }),
     });
-    expect(ended, argv.join(' ')).toMatchObject({ exitCode });
+    expect(ended, `${argv.join(' ')}: ${ended.stderr}`).toMatchObject({ exitCode });
     outputs.push(ended.stdout, ended.stderr);
   };
   const seen = await processesDuring(async () => {
@@ -45,6 +51,11 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
     await writeFile(join(folder, 'second.md'), 'more\n');
     await run(['bisync'], 0);
     await run(['bisync', '--json'], 0);
+    await run(['mount', '--profile', 'fast', '--path', mountPoint], 0);
+    await writeFile(join(mountPoint, 'through-the-mount.md'), 'written there\n');
+    environments.push(...(await environmentsOf(join(root, 'home'), '--rc-addr')));
+    await run(['mount-status', '--json'], 0);
+    await run(['unmount'], 0);
     await run(['rclone', 'export'], 0);
     await run(['whoami', '--json'], 0);
     await run(['login', '--token-stdin'], 4, `${key}x`);
@@ -61,6 +72,9 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
   const commandLines = [...seen, await readFile(argvs, 'utf8')];
   expect(commandLines.some((line) => line.includes('--use-json-log'))).toBe(true);
   expect(commandLines.filter((line) => !clear(line))).toEqual([]);
+  // Mounts hand their keys over a socket; only what is spawned for one run has them around it.
+  expect(environments).toHaveLength(1);
+  expect(environments.filter((text) => !clear(text))).toEqual([]);
   expect(outputs.filter((text) => !clear(text))).toEqual([]);
   expect(clear(server.logs())).toBe(true);
   const files = await readdir(root, { recursive: true, withFileTypes: true });

@@ -25,3 +25,16 @@ export async function processesDuring(work: () => Promise<void>): Promise<Set<st
   }
   return seen;
 }
+
+/** The environments of the processes with this HOME that have `word` as an argument. */
+export async function environmentsOf(home: string, word: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (!line.split('\0').includes(word)) continue;
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    if (environment.split('\0').includes(`HOME=${home}`)) found.push(environment);
+  }
+  return found;
+}
