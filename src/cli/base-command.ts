@@ -104,7 +104,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       args: this.ctor.args,
       strict: this.ctor.strict,
     });
-    this.flags = flags as FlagsOf<T>;
+    this.flags = { ...unsetBooleans(this.ctor), ...flags } as FlagsOf<T>;
     this.args = args as ArgsOf<T>;
     this.out = makeOutput({
       format: flags.json ? 'json' : (flags.output ?? 'table'),
@@ -165,6 +165,14 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     process.removeAllListeners('SIGTERM');
     return Promise.resolve();
   }
+}
+
+/** oclif's types call an absent boolean flag `boolean`, and its parser leaves it undefined. */
+function unsetBooleans(command: typeof Command): Record<string, false> {
+  const names = Object.entries({ ...command.baseFlags, ...command.flags })
+    .filter(([, flag]) => flag.type === 'boolean')
+    .map(([name]) => [name, false] as const);
+  return Object.fromEntries(names);
 }
 
 /** The error on stderr: one JSON line for programs; what happened and what to do for people. */
