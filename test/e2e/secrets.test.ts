@@ -87,4 +87,4 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
   // The search would find them: the export that asks for the key has it.
   await run(['rclone', 'export', '--with-keys'], 0);
   expect(clear(await readFile(env['RCLONE_CONFIG'], 'utf8'))).toBe(false);
-});
+}, 120_000);

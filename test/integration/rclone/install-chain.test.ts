@@ -177,7 +177,7 @@ describe('the chain', () => {
   });
 });
 
-describe("Debian's package", () => {
+describe("Debian's package", { timeout: 120_000 }, () => {
   test('is fetched from the mirror that apt names, verified by apt, unpacked without root', async () => {
     const { host, events } = await machine('linux');
     host.env['PATH'] = process.env['PATH'];
@@ -186,7 +186,7 @@ describe("Debian's package", () => {
     });
     expect(rclone).toMatchObject({ origin: 'private', capabilities: { bisync: true, rcd: true } });
     expect(rclone.path.startsWith(privateFolder(host))).toBe(true);
-  }, 120_000);
+  });
 
   test.each([
     ['is not signed', 'file', /not signed|no longer signed|does not have a Release file/i],
