@@ -136,6 +136,8 @@ export class S3Transport {
         followRedirect: false,
         // What is stored is what is meant, also when an object carries a content encoding.
         decompress: false,
+        // A body that ends early is an error and not a shorter body.
+        strictContentLength: true,
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       },
     };
