@@ -1,0 +1,10 @@
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+
+const demo = new URL('../../scripts/demo.ts', import.meta.url).pathname;
+
+test('npm run demo plays the main job, and every proof holds', { timeout: 180_000 }, async () => {
+  const run = await execa(process.execPath, [demo], { reject: false, stdin: 'ignore' });
+  expect(run.stdout, run.stderr).toMatch(/All \d+ proofs hold\.$/);
+  expect(run.exitCode).toBe(0);
+});
