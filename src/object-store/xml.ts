@@ -67,10 +67,30 @@ const parser = new XMLParser({
   parseTagValue: false,
   trimValues: false,
   removeNSPrefix: true,
-  // Entities beyond XML's five would need a DOCTYPE, and that is an attack on the parser.
-  processEntities: true,
-  htmlEntities: false,
+  // Decoded here instead: the parser leaves numeric references alone, and Go writes `&#34;`.
+  processEntities: false,
+  tagValueProcessor: (_name, value) => unescapeXml(value),
 });
+
+const NAMED: Record<string, string | undefined> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+};
+
+/** XML's five entities and numeric references; anything else would need a DOCTYPE. */
+function unescapeXml(text: string): string {
+  return text.replace(
+    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));/gi,
+    (reference, hex, decimal, name) => {
+      if (typeof name === 'string') return NAMED[name] ?? reference;
+      const point = typeof hex === 'string' ? parseInt(hex, 16) : Number(decimal);
+      return point <= 0x10ffff ? String.fromCodePoint(point) : reference;
+    },
+  );
+}
 
 /** Parsed XML: an element is text, or a record of its children; several of a name are a list. */
 export type XmlValue = string | XmlValue[] | { [name: string]: XmlValue };

@@ -159,6 +159,11 @@ describe('xml', () => {
     expect(textOf(parseXml(`<K><V>${escapeXml(printable)}</V></K>`)?.['K'], 'V')).toBe(printable);
   });
 
+  it('reads references as Go, Java and Python write them', () => {
+    const value = textOf(parseXml('<K><V>&#34;a&#x22; &amp;lt; &apos;&#233;</V></K>')?.['K'], 'V');
+    expect(value).toBe('"a" &lt; \'é');
+  });
+
   it.each([
     '<a><b></a></b>',
     '<a>',
