@@ -79,32 +79,36 @@ describe('cloud setup', () => {
     expect((await activeKeys('acme')).filter((id) => !before.includes(id))).toEqual(issued);
   });
 
-  test('goes on after it was killed at any step, and leaves one key in use', async () => {
-    for (const step of ['rclone', 'sign-in', 'credentials', 'configure', 'start']) {
-      const user = await newUser();
-      const killed = execa(
-        process.execPath,
-        [binary, 'setup', '--mode', 'bisync', '--token-stdin', '--json'],
-        {
-          env: user.env,
-          extendEnv: false,
-          input: server.apiKeyOf('acme'),
-          reject: false,
-          buffer: false,
-        },
-      );
-      let seen = '';
-      killed.stdout.on('data', (chunk: Buffer) => {
-        seen += chunk.toString();
-        if (seen.includes(`"step":"${step}","state":"done"`)) killed.kill('SIGKILL');
-      });
-      await killed;
-      const again = await setup(user);
-      expect(again, `after a kill behind ${step}`).toMatchObject({ exitCode: 0 });
-      const who = await runCloud(['whoami', '--json'], { env: user.env });
-      expect(JSON.parse(who.stdout)).toMatchObject({ tenant: { slug: 'acme' } });
-    }
-  });
+  test(
+    'goes on after it was killed at any step, and leaves one key in use',
+    { timeout: 120_000 },
+    async () => {
+      for (const step of ['rclone', 'sign-in', 'credentials', 'configure', 'start']) {
+        const user = await newUser();
+        const killed = execa(
+          process.execPath,
+          [binary, 'setup', '--mode', 'bisync', '--token-stdin', '--json'],
+          {
+            env: user.env,
+            extendEnv: false,
+            input: server.apiKeyOf('acme'),
+            reject: false,
+            buffer: false,
+          },
+        );
+        let seen = '';
+        killed.stdout.on('data', (chunk: Buffer) => {
+          seen += chunk.toString();
+          if (seen.includes(`"step":"${step}","state":"done"`)) killed.kill('SIGKILL');
+        });
+        await killed;
+        const again = await setup(user);
+        expect(again, `after a kill behind ${step}`).toMatchObject({ exitCode: 0 });
+        const who = await runCloud(['whoami', '--json'], { env: user.env });
+        expect(JSON.parse(who.stdout)).toMatchObject({ tenant: { slug: 'acme' } });
+      }
+    },
+  );
 
   test('a key that was revoked behind its back is replaced', async () => {
     const user = await newUser();
