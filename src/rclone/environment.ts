@@ -14,6 +14,8 @@ export interface S3Keys {
 export function rcloneEnvironment(env: NodeJS.ProcessEnv, keys?: S3Keys): NodeJS.ProcessEnv {
   return {
     ...withoutOurs(env),
+    // Without it, even `rclone help` makes a folder for the person's configuration.
+    RCLONE_CONFIG: devNull,
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',

@@ -86,9 +86,8 @@ async function userConfigPath(host: Host): Promise<string> {
 
 async function askRclone(host: Host): Promise<string> {
   const rclone = await findRclone({}, host);
-  const { exitCode, stdout, tail } = await runRclone(rclone, ['config', 'file'], {
-    env: rcloneEnvironment(host.env),
-  });
+  const { RCLONE_CONFIG: _none, ...env } = rcloneEnvironment(host.env);
+  const { exitCode, stdout, tail } = await runRclone(rclone, ['config', 'file'], { env });
   const path = stdout.trim().split(/\r?\n/).at(-1) ?? '';
   if (exitCode === 0 && path !== '') return path;
   throw new AbortError('rclone-unfit', 'rclone does not say where its configuration is.', {

@@ -51,9 +51,12 @@ function formatDownload({
 }
 
 export function presentInstall({ rclone, changed }: InstallResult): string {
-  return changed
-    ? `rclone ${rclone.version} installed: ${rclone.path}`
-    : `rclone ${rclone.version} is there already: ${rclone.path}`;
+  const what = changed ? 'installed' : 'is there already';
+  const warning = versionWarning(rclone);
+  return [
+    `rclone ${rclone.version} ${what}: ${rclone.path}`,
+    ...(warning === undefined ? [] : [warning]),
+  ].join('\n');
 }
 
 export function presentUpdate({ rclone, changed }: InstallResult): string {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findRclone } from '../../../src/rclone/find.ts';
@@ -109,6 +109,15 @@ describe('findRclone', () => {
     await utimes(path, new Date(0), new Date(0));
     await findRclone({}, host);
     expect(await questions()).toBe(2 * once);
+  });
+
+  test('leaves nothing in the home of the person', async () => {
+    const { host, root, bin } = await bareHost();
+    const home = join(root, 'home');
+    await mkdir(home);
+    await symlink(real.path, join(bin, 'rclone'));
+    await findRclone({}, host);
+    expect(await readdir(home)).toEqual([]);
   });
 
   test('does not trust the answer to an older question, nor a damaged one', async () => {

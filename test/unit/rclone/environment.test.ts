@@ -1,3 +1,4 @@
+import { devNull } from 'node:os';
 import { expect, test } from 'vitest';
 import { rcloneEnvironment } from '../../../src/rclone/environment.ts';
 
@@ -23,7 +24,8 @@ test("rclone gets our keys and none of the person's settings", () => {
     AWS_EC2_METADATA_DISABLED: 'true',
   });
   expect(JSON.stringify(env)).not.toMatch(/mine|my own secret|lower case|elsewhere|cloud_key|work/);
-  expect(Object.keys(env).filter((name) => name.startsWith('RCLONE_'))).toEqual([]);
+  expect(Object.keys(env).filter((name) => name.startsWith('RCLONE_'))).toEqual(['RCLONE_CONFIG']);
+  expect(env['RCLONE_CONFIG']).toBe(devNull);
 });
 
 test('without keys there are none at all', () => {
