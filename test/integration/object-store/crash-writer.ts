@@ -1,4 +1,4 @@
-import { LoadClient } from '../../bench/storage/s3-load.ts';
+import type { LoadClient } from '../../bench/storage/s3-load.ts';
 
 /** A version of an object; undefined is its absence. */
 type Version = number | undefined;

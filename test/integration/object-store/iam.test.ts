@@ -26,6 +26,7 @@ import {
   createKey,
   errorOf,
   openStore,
+  textAt,
   tenantStatements,
   type Json,
   type TestStore,
@@ -50,7 +51,7 @@ describe('access keys', () => {
     expect(key).toMatchObject({ UserName: 'intent 42', Status: 'Active' });
     expect(key['AccessKeyId']).toMatch(/^tid_/);
     expect(key['SecretAccessKey']).toMatch(/^tsec_/);
-    const UserName = String(key['AccessKeyId']);
+    const UserName = textAt(key, 'AccessKeyId');
     const all = (await iam({ Action: 'ListAccessKeys' })).json['ListAccessKeysResult']!;
     expect(all['AccessKeyMetadata']).toEqual([
       expect.objectContaining({ UserName: 'intent 42', AccessKeyId: UserName }),
@@ -93,7 +94,7 @@ describe('access keys', () => {
     expect(await get()).toBe('no error');
     const rotated = await opened.iam({ Action: 'RotateAccessKey', AccessKeyId });
     expect(await get()).toBe('SignatureDoesNotMatch');
-    const secretAccessKey = String(rotated.json['rotate_access_key_result']!['new_secret']);
+    const secretAccessKey = textAt(rotated.json, 'rotate_access_key_result', 'new_secret');
     expect(await get({ ...key, secretAccessKey })).toBe('no error');
     await opened.iam({ Action: 'DeleteAccessKey', AccessKeyId, UserName: AccessKeyId });
     expect(await get({ ...key, secretAccessKey })).toBe('InvalidAccessKeyId');
@@ -193,8 +194,8 @@ describe('policies', () => {
     expect(await code(create('p4', '{}'))).toBe('MalformedPolicyDocument');
     const PolicyArn = 'arn:aws:iam::local:policy/p1';
     const version = await iam({ Action: 'GetPolicyVersion', PolicyArn, VersionId: 'v1' });
-    const told = version.json['GetPolicyVersionResult']!['PolicyVersion']!['Document'];
-    expect(decodeURIComponent(String(told))).toBe(document);
+    const told = textAt(version.json, 'GetPolicyVersionResult', 'PolicyVersion', 'Document');
+    expect(decodeURIComponent(told)).toBe(document);
     const first = (await iam({ Action: 'ListPolicies', MaxItems: '2' })).json[
       'ListPoliciesResult'
     ]!;

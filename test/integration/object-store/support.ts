@@ -34,6 +34,13 @@ export interface Json {
   [name: string]: Json;
 }
 
+/** The text at a path of names. */
+export function textAt(json: Json, ...path: string[]): string {
+  const found: unknown = path.reduce<Json | undefined>((value, name) => value?.[name], json);
+  if (typeof found !== 'string') throw new Error(`no text at ${path.join('.')}`);
+  return found;
+}
+
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'object-store-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
@@ -91,16 +98,19 @@ export async function createKey(
   name = 'test-policy',
 ): Promise<Keys & { policyArn: string }> {
   const created = await iam({ Action: 'CreateAccessKey', UserName: `label of ${name}` });
-  const key = created.json['CreateAccessKeyResult']!['AccessKey']!;
   const policy = await iam({
     Action: 'CreatePolicy',
     PolicyName: name,
     PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: statements }),
   });
-  const policyArn = String(policy.json['CreatePolicyResult']!['Policy']!['Arn']);
-  const accessKeyId = String(key['AccessKeyId']);
+  const policyArn = textAt(policy.json, 'CreatePolicyResult', 'Policy', 'Arn');
+  const accessKeyId = textAt(created.json, 'CreateAccessKeyResult', 'AccessKey', 'AccessKeyId');
   await iam({ Action: 'AttachUserPolicy', UserName: accessKeyId, PolicyArn: policyArn });
-  return { accessKeyId, secretAccessKey: String(key['SecretAccessKey']), policyArn };
+  return {
+    accessKeyId,
+    secretAccessKey: textAt(created.json, 'CreateAccessKeyResult', 'AccessKey', 'SecretAccessKey'),
+    policyArn,
+  };
 }
 
 /** What SPEC-8's four actions and rclone's multipart uploads need, on one bucket. */

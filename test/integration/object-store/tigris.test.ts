@@ -12,13 +12,13 @@ import {
   list,
   listBucketSnapshots,
   listVersions,
+  move,
   purgeDeletedObject,
   put,
   remove,
   removeBucket,
   restoreDeletedObject,
   setBucketNotifications,
-  updateObject,
 } from '@tigrisdata/storage';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -81,7 +81,7 @@ describe('snapshots', () => {
     for (const key of ['over', 'moved', 'gone']) await ok(put(key, body, { config }));
     const { snapshotVersion } = await ok(createBucketSnapshot(bucket, { config }));
     await ok(put('over', 'new', { config, allowOverwrite: true }));
-    await ok(updateObject('moved', { key: 'there', config }));
+    await ok(move('moved', 'there', { config }));
     await ok(remove('gone', { config }));
     for (const key of ['over', 'moved', 'gone']) {
       expect(await ok(get(key, 'string', { config, snapshotVersion }))).toBe(body);
@@ -164,12 +164,12 @@ describe('rename', () => {
     for (const size of [5, 300_000]) {
       const body = 'r'.repeat(size);
       await ok(put('from', body, { config, contentType: 'text/x-test' }));
-      await ok(updateObject('from', { key: 'to/ü', config }));
+      await ok(move('from', 'to/ü', { config }));
       expect(await ok(get('to/ü', 'string', { config }))).toBe(body);
       expect((await get('from', 'string', { config })).error).toBeDefined();
       await ok(remove('to/ü', { config }));
     }
-    expect((await updateObject('absent', { key: 'x', config })).error).toBeDefined();
+    expect((await move('absent', 'x', { config })).error).toBeDefined();
   });
 });
 
@@ -179,7 +179,7 @@ describe('buckets', () => {
     const config = configOf(opened);
     const locations = { type: 'single', values: 'fra' } as const;
     await ok(createBucket(bucket, { locations, config }));
-    expect((await ok(getBucketInfo(bucket, { config }))).regions).toEqual(['fra']);
+    expect((await ok(getBucketInfo(bucket, { config }))).locations).toEqual(locations);
     await ok(put('k', 'x'.repeat(100_000), { config }));
     expect((await removeBucket(bucket, { config })).error).toBeDefined();
     await ok(removeBucket(bucket, { force: true, config }));
@@ -242,7 +242,7 @@ describe('notifications', () => {
     const { ETag } = await s3.send(
       new PutObjectCommand({ Bucket: bucket, Key: 'a ü', Body: 'hello' }),
     );
-    await ok(updateObject('a ü', { key: 'b', config }));
+    await ok(move('a ü', 'b', { config }));
     await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'b' }));
     await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'never there' }));
     await expect.poll(() => webhook.events().length).toBe(3);
