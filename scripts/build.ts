@@ -1,4 +1,5 @@
 /** Bundles src into dist: one entry a command, shared code split into chunks. */
+import { fileURLToPath } from 'node:url';
 import { existsSync, globSync, renameSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build, type Plugin } from 'esbuild';
@@ -22,7 +23,7 @@ const builtins: Plugin = {
   },
 };
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 // Built beside and then put in place, so that a program that starts meanwhile finds all of one.
 const fresh = `dist.${process.pid}`;
 await build({

@@ -1,9 +1,10 @@
 /** Writes oclif.manifest.json from dist, or with `--check` fails when the checked-in one is stale. */
+import { fileURLToPath } from 'node:url';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const path = `${root}oclif.manifest.json`;
 const read = (): unknown => {
   try {

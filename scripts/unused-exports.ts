@@ -1,7 +1,8 @@
 /** Fails on exports that nothing imports; what oclif, vitest or a shell loads is an entry. */
+import { fileURLToPath } from 'node:url';
 import { analyzeTsConfig } from 'ts-unused-exports';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const entries = [
   /^src\/commands\//,
   /^src\/cli\/main\.ts$/,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 
-const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 interface Run {
   exitCode: number;

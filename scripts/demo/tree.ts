@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { createHash } from 'node:crypto';
 import { copyFile, glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ const SOURCES = ['@oclif/core', 'fastify', 'kysely', 'zod'];
 export async function makeTree(folder: string): Promise<number> {
   let files = 0;
   for (const [index, source] of SOURCES.entries()) {
-    const from = new URL(`../../node_modules/${source}/`, import.meta.url).pathname;
+    const from = fileURLToPath(new URL(`../../node_modules/${source}/`, import.meta.url));
     const to = join(folder, `package-${'abcdefgh'[index] ?? index}`);
     for await (const path of glob('**/*.{md,ts}', { cwd: from, exclude: ['**/node_modules/**'] })) {
       if (files >= 100 * (index + 1)) break;

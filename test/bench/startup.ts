@@ -2,13 +2,14 @@
  * How long the CLI takes to start, beside Node itself: medians of interleaved runs, so that a
  * change of the machine's mood meets all of them alike. Prints a Markdown table.
  */
+import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const RUNS = Number(process.env['BENCH_RUNS'] ?? 40);
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'cloud-bench-'));
 const cloud = join(root, 'bin/run.js');
 const cases: readonly { name: string; args: string[]; target?: number }[] = [

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -5,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { runCloud } from '../support/run-cloud.ts';
 import { openWorkspace } from '../support/workspace.ts';
 
-const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 describe('the command line', () => {
   test('--version has a fast path that agrees with package.json', async () => {

@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
-const demo = new URL('../../scripts/demo.ts', import.meta.url).pathname;
+const demo = fileURLToPath(new URL('../../scripts/demo.ts', import.meta.url));
 
 test('npm run demo plays the main job, and every proof holds', { timeout: 180_000 }, async () => {
   const run = await execa(process.execPath, [demo], { reject: false, stdin: 'ignore' });

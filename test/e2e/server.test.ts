@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { createSocketOnFreePort, freePort } from '../support/free-port.ts';
 import { runCloud } from '../support/run-cloud.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
 
-const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 interface Started {
   child: ChildProcess;

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +14,7 @@ import { startTestServer, type TestServer } from '../support/server.ts';
 import { makeSmallDisk, makeUnwritable } from '../support/unwritable.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
 
-const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 let server: TestServer;
 let rclone: string;

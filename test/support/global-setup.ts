@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { execFileSync } from 'node:child_process';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** End-to-end tests run the built binary, so it is built from what is tested. */
 export default function setup(): void {

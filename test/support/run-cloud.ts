@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
-const binary = new URL('../../bin/run.js', import.meta.url).pathname;
+const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
 export interface CloudRun {
   exitCode: number;

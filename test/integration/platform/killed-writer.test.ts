@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { expect, test } from 'vitest';
 import { writeFileAtomic } from '../../../src/platform/atomic-file.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
-const child = new URL('../../support/killed-writer.ts', import.meta.url).pathname;
+const child = fileURLToPath(new URL('../../support/killed-writer.ts', import.meta.url));
 const writer = new URL('../../../src/platform/atomic-file.ts', import.meta.url).href;
 
 /** Writes in a child that dies at `step`; false when it lived. */

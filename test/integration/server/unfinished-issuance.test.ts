@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -230,7 +231,7 @@ describe('a server that is killed in the middle of an issuance', () => {
   ])('at %s (%s): after the restart nothing is leaked', async (method, when) => {
     const dataFolder = await mkdtemp(join(tmpdir(), 'cloud-killed-'));
     onTestFinished(() => rm(dataFolder, { recursive: true, force: true }));
-    const fixture = new URL('../../support/server-that-dies.ts', import.meta.url).pathname;
+    const fixture = fileURLToPath(new URL('../../support/server-that-dies.ts', import.meta.url));
     const child = spawn(process.execPath, [fixture, dataFolder, method, when], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
