@@ -92,8 +92,8 @@ async function decide(
 }
 
 function errorReply(error: S3Error, request: StoreRequest | undefined): Reply {
-  const empty = request?.method === 'HEAD' || error.status === 304;
-  if (empty) return { status: error.status };
+  if (error.status === 304) return { status: 304, headers: error.details };
+  if (request?.method === 'HEAD') return { status: error.status };
   const details = Object.entries(error.details).map(([name, value]) => element(name, value));
   const body = xmlDocument(
     'Error',

@@ -1,4 +1,5 @@
 import { S3Error } from './errors.ts';
+import { httpDate } from './stamps.ts';
 
 /** What conditions are checked against: the current version of an object. */
 export interface Version {
@@ -25,9 +26,9 @@ export function checkReadConditions(headers: Headers, version: Version, prefix =
   const ifNoneMatch = headers.get(`${prefix}if-none-match`);
   const modifiedSince = dateOf(headers.get(`${prefix}if-modified-since`));
   if (ifNoneMatch !== undefined) {
-    if (matches(ifNoneMatch, version.etag)) throw notModified(prefix, 'If-None-Match');
+    if (matches(ifNoneMatch, version.etag)) throw notModified(prefix, 'If-None-Match', version);
   } else if (modifiedSince !== undefined && seconds(version.stamp) <= modifiedSince) {
-    throw notModified(prefix, 'If-Modified-Since');
+    throw notModified(prefix, 'If-Modified-Since', version);
   }
 }
 
@@ -66,8 +67,11 @@ function failed(condition: string): S3Error {
 }
 
 /** A copy has no 304: its conditions are about the source, and any that fails refuses the copy. */
-function notModified(prefix: string, condition: string): S3Error {
-  return prefix === '' ? new S3Error('NotModified', 'Not Modified') : failed(condition);
+function notModified(prefix: string, condition: string, version: Version): S3Error {
+  if (prefix !== '') return failed(condition);
+  // RFC 9110, 15.4.5: a 304 repeats the validators.
+  const validators = { etag: `"${version.etag}"`, 'last-modified': httpDate(version.stamp) };
+  return new S3Error('NotModified', 'Not Modified', validators);
 }
 
 function seconds(stamp: number): number {

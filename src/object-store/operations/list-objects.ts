@@ -66,7 +66,7 @@ export function listObjectsV2(call: Call): Reply {
   const token = query.get('continuation-token');
   const startAfter = query.get('start-after');
   const listing = readListing(call, () =>
-    token === undefined ? (startAfter ?? '') : readToken(token),
+    token === undefined || token === '' ? (startAfter ?? '') : readToken(token),
   );
   const { encoding, page } = listing;
   const next = page.truncated ? lastName(page) : undefined;

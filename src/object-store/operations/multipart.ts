@@ -109,8 +109,11 @@ export async function uploadPartCopy(call: Call): Promise<Reply> {
   const range = parseRange(header, object.size);
   // Unlike a download, a copy refuses a range that it cannot take whole.
   const last = Number(/-(\d+)$/.exec(header ?? '')?.[1] ?? 0);
-  if (header !== undefined && (typeof range !== 'object' || last >= object.size)) {
+  if (header !== undefined && range === undefined) {
     throw new S3Error('InvalidArgument', 'The x-amz-copy-source-range value is not valid.');
+  }
+  if (range === 'unsatisfiable' || last >= object.size) {
+    throw new S3Error('InvalidRange', 'The range of the copy is outside of its source.');
   }
   const { start, end } = typeof range === 'object' ? range : { start: 0, end: object.size };
   const bytes = store.bodies.read(object.segments, start, end);

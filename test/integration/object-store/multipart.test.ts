@@ -164,7 +164,8 @@ describe('multipart upload', () => {
     };
     const one = await copy(1, `bytes=0-${FIVE_MB - 1}`);
     const two = await copy(2, `bytes=${FIVE_MB}-${whole.length - 1}`);
-    expect(await errorOf(copy(3, `bytes=0-${whole.length}`))).toBe('InvalidArgument');
+    expect(await errorOf(copy(3, `bytes=0-${whole.length}`))).toBe('InvalidRange');
+    expect(await errorOf(copy(3, 'bytes=2-1'))).toBe('InvalidArgument');
     await complete([one, two]);
     const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
     expect(Buffer.from(await Body!.transformToByteArray()).equals(whole)).toBe(true);
