@@ -1,0 +1,85 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { realRclone } from '../support/rclone.ts';
+import { runCloud, type CloudRun } from '../support/run-cloud.ts';
+import { startTestServer } from '../support/server.ts';
+import { openWorkspace } from '../support/workspace.ts';
+
+/** A person with a set-up folder of ten notes. */
+async function person(): Promise<{ folder: string; cloud(...args: string[]): Promise<CloudRun> }> {
+  const server = await startTestServer({ tenants: ['acme'] });
+  onTestFinished(() => server.close());
+  const { root, env } = await openWorkspace();
+  const folder = join(root, 'notes');
+  await mkdir(folder);
+  for (let index = 0; index < 10; index += 1)
+    await writeFile(join(folder, `n${index}.md`), `${index}`);
+  const cloudEnv = { ...env, CLOUD_RCLONE: (await realRclone()).path };
+  const cloud = (...args: string[]): Promise<CloudRun> => runCloud(args, { env: cloudEnv });
+  const setup = await runCloud(
+    [
+      'setup',
+      '--server',
+      server.url,
+      '--mode',
+      'bisync',
+      '--path',
+      folder,
+      '--token-stdin',
+      '--yes',
+    ],
+    { env: cloudEnv, input: server.apiKeyOf('acme') },
+  );
+  expect(setup.stderr + setup.stdout).toContain('Ready.');
+  return { folder, cloud };
+}
+
+it('cloud bisync syncs, plans, stops at the guard and does what is approved', async () => {
+  const { folder, cloud } = await person();
+  const quiet = await cloud('bisync');
+  expect(quiet).toMatchObject({ exitCode: 0 });
+  expect(quiet.stdout).toMatch(
+    /^Nothing to move between .*notes and the bucket \S+: 10 files equal/,
+  );
+
+  await writeFile(join(folder, 'n0.md'), 'edited');
+  const plan = await cloud('bisync', '--dry-run');
+  expect(plan.stdout).toContain('To upload: 1 file, 6 B\n  n0.md');
+  const planId = /--approve (\S+)$/.exec(plan.stdout)?.[1] ?? '';
+  const approved = await cloud('bisync', '--approve', planId);
+  expect(approved.stdout).toMatch(/: 1 uploaded \(6 B\)\.$/);
+
+  for (const index of [1, 2, 3]) await rm(join(folder, `n${index}.md`));
+  const stopped = await cloud('bisync', '--json');
+  expect(stopped.exitCode).toBe(78);
+  const { error } = JSON.parse(stopped.stderr) as {
+    error: { code: string; suggestions: string[]; details: { planId: string; paths: string[] } };
+  };
+  expect(error).toMatchObject({ code: 'halted-delete-guard', details: { side: 'remote' } });
+  expect(error.details.paths).toEqual(['n1.md', 'n2.md', 'n3.md']);
+  const done = await cloud('bisync', '--json', '--approve', error.details.planId);
+  const lines = done.stdout.split('\n').map((line) => JSON.parse(line) as { type: string });
+  expect(lines.map(({ type }) => type)).toEqual([
+    ...['scanning', 'planned', 'deleted', 'deleted', 'deleted', 'result'],
+  ]);
+  expect(lines.at(-1)).toMatchObject({ counts: { deletedRemote: 3 }, exitCode: 0, state: 'idle' });
+}, 60_000);
+
+it('cloud bisync says what is wrong with a folder, and needs a set-up', async () => {
+  const { root, env } = await openWorkspace();
+  const bare = await runCloud(['bisync', '--json'], { env });
+  expect(bare.exitCode).toBe(10);
+  expect(bare.stderr).toContain('not-set-up');
+  const { folder, cloud } = await person();
+  const file = join(root, 'a-file');
+  await writeFile(file, 'x');
+  expect(await cloud('bisync', '--path', file)).toMatchObject({ exitCode: 2 });
+  expect(await cloud('bisync', '--path', join(folder, 'inner'))).toMatchObject({ exitCode: 2 });
+  await rm(join(folder, '.cloud-pair.json'));
+  const halted = await cloud('bisync');
+  expect(halted.exitCode).toBe(78);
+  expect(halted.stderr).toContain('cloud bisync --resync');
+  expect(await cloud('bisync', '--resync')).toMatchObject({ exitCode: 0 });
+  expect(await readFile(join(folder, '.cloud-access'), 'utf8')).toContain('cloud');
+}, 60_000);
