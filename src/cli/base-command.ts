@@ -6,6 +6,7 @@ import * as Flags from '@oclif/core/flags';
 import { currentHost, type Host } from '../platform/host.ts';
 import { AbortError, type ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { wrap } from '../output/format.ts';
 import { openLog, type Log } from '../output/log.ts';
 import { Output, type OutputFormat } from '../output/output.ts';
 import { Interrupted, reportOf } from './report.ts';
@@ -182,8 +183,13 @@ export function printError(report: ErrorReport, out: Output, stack?: string): vo
     stderr.write(`${JSON.stringify({ error: report })}\n`);
     return;
   }
-  stderr.write(`${out.style('red', 'Error:')} ${stripVTControlCharacters(report.message)}\n`);
-  for (const suggestion of report.suggestions) stderr.write(`  ${suggestion}\n`);
+  // In a pipe a message stays on one line, for grep.
+  const width = stderr.columns ?? Infinity;
+  const message = wrap(`Error: ${stripVTControlCharacters(report.message)}`, width);
+  stderr.write(`${message.replace(/^Error:/, out.style('red', 'Error:'))}\n`);
+  for (const suggestion of report.suggestions) {
+    stderr.write(`${wrap(`  ${suggestion}`, width, '    ')}\n`);
+  }
   if (stack !== undefined) out.detail(stack);
 }
 

@@ -2,8 +2,15 @@ import type { Host } from '../platform/host.ts';
 import { askText } from '../output/prompt.ts';
 import type { SetupMode } from '../onboarding/mode.ts';
 import type { SetupDeps, SetupOptions } from '../onboarding/request.ts';
-import { openSecretStore } from '../session/secret-store.ts';
-import { resolveServer } from '../session/settings.ts';
+import { readConfiguration, type Configuration } from '../session/configuration.ts';
+import { STORED } from '../session/open.ts';
+import { openSecretStore, type SecretStore } from '../session/secret-store.ts';
+import {
+  contextFor,
+  resolveServer,
+  type NamedContext,
+  type SessionFlags,
+} from '../session/settings.ts';
 import { readApiKey } from './api-key-input.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
 
@@ -36,16 +43,39 @@ export async function setupRequest(
     newKey: flags['token-stdin'],
     keepKey: flags['token-stdin'] || !hasToken(host),
   };
+  const secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
+  const source = { stdin: flags['token-stdin'], env: host.env, interactive, signal };
+  // Asked before any step is drawn: a question in the middle of a moving picture is not seen.
+  const asked =
+    interactive && !options.newKey && !hasToken(host) && !(await isSignedIn(host, flags, secrets))
+      ? await readApiKey(source)
+      : undefined;
   const deps: SetupDeps = {
     host,
     signal,
     confirm,
-    secrets: openSecretStore(host, { insecureStorage: flags['insecure-storage'] }),
+    secrets,
     server: async () => (await resolveServer(host, { context, server })).url,
-    apiKey: () => readApiKey({ stdin: flags['token-stdin'], env: host.env, interactive, signal }),
+    apiKey: async () => asked ?? (await readApiKey({ ...source, interactive: false })),
     mountSupervisor: mountSupervisor(flags.rclone),
   };
   return { options, deps };
+}
+
+/** Whether a key was stored by an earlier run; what the server says of it is seen later. */
+async function isSignedIn(
+  host: Host,
+  { context, server }: SetupFlags,
+  secrets: SecretStore,
+): Promise<boolean> {
+  const known = contextIfAny(await readConfiguration(host), { context, server });
+  return known !== undefined && (await secrets.getPassword(STORED.apiKey, known.name)) !== null;
+}
+
+/** For setup, a context that does not exist yet is one to make. */
+function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedContext | undefined {
+  const exists = flags.context === undefined || flags.context in configuration.contexts;
+  return exists ? contextFor(configuration, flags) : undefined;
 }
 
 function hasToken(host: Host): boolean {

@@ -17,7 +17,11 @@ export interface OutputOptions {
     columns?: number | undefined;
     isTTY?: boolean | undefined;
   };
-  stderr: { write(text: string): unknown; isTTY?: boolean | undefined };
+  stderr: {
+    write(text: string): unknown;
+    columns?: number | undefined;
+    isTTY?: boolean | undefined;
+  };
 }
 
 export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';

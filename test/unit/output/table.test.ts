@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration } from '../../../src/output/format.ts';
+import { formatBytes, formatDuration, wrap } from '../../../src/output/format.ts';
 import { formatFields, formatTable, formatTsv, textWidth } from '../../../src/output/table.ts';
 
 const columns = [
@@ -63,3 +63,9 @@ test.each([
   [180_000, '3 min'],
   [7_200_000, '2 h'],
 ])('%i ms read %s', (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+test('text is broken at spaces, and a word that is too long stays whole', () => {
+  expect(wrap('one two three four', 9)).toBe('one two\nthree\nfour');
+  expect(wrap('  see: cloud setup --x', 14, '    ')).toBe('  see: cloud\n    setup --x');
+  expect(wrap('abcdefghijkl mn', 5)).toBe('abcdefghijkl\nmn');
+});
