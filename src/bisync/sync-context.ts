@@ -3,6 +3,7 @@ import type { Host } from '../platform/host.ts';
 import { foldersOf } from '../session/folders.ts';
 import { openSession } from '../session/open.ts';
 import type { SessionFlags } from '../session/settings.ts';
+import { checkBothSides, type CheckResult } from './check.ts';
 import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
@@ -28,14 +29,30 @@ export async function syncContext(
   host: Host,
   onEvent: (event: BisyncEvent) => void,
 ): Promise<BisyncResult> {
-  const { session: flags, path, ...options } = request;
+  const { session, path, ...options } = request;
+  const target = await openTarget({ session, path, signal: request.signal }, host);
+  return runBisync({ ...options, ...target }, host, onEvent);
+}
+
+/** Compares the folder of a context with its bucket. @throws as `checkBothSides` */
+export async function checkContext(
+  request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
+  host: Host,
+): Promise<CheckResult> {
+  const target = await openTarget(request, host);
+  return checkBothSides({ ...target, signal: request.signal }, host);
+}
+
+async function openTarget(
+  request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
+  host: Host,
+): Promise<Pick<BisyncOptions, 'access' | 'rclone' | 'localRoot'>> {
   const { signal } = request;
-  const session = await openSession(host, flags, signal === undefined ? {} : { signal });
+  const session = await openSession(host, request.session, signal === undefined ? {} : { signal });
   const [access, rclone, folders] = await Promise.all([
     session.bucketAccess(),
     findRclone({}, host),
     foldersOf(host, session.context),
   ]);
-  const localRoot = path ?? folders.sync;
-  return runBisync({ ...options, access, rclone, localRoot }, host, onEvent);
+  return { access, rclone, localRoot: request.path ?? folders.sync };
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { checkBothSides } from '../../../src/bisync/check.ts';
 import { readStatus } from '../../../src/bisync/pair.ts';
 import { AbortError } from '../../../src/output/errors.ts';
 import { acquireLock } from '../../../src/platform/lock.ts';
@@ -317,5 +318,27 @@ describe('trouble', () => {
     expect(await laptop.trash()).toContain('0');
     expect((await laptop.sync()).exitCode).toBe(0);
     expect(await laptop.files()).toEqual(await bucket.objects());
+  });
+});
+
+describe('check', () => {
+  it('compares both sides by checksum and changes nothing', async () => {
+    const options = await laptop.options();
+    expect(await failure(checkBothSides(options, laptop.host))).toMatchObject({
+      code: 'never-synced',
+      exitCode: 10,
+    });
+    await syncedFiles(4);
+    expect(await checkBothSides(options, laptop.host)).toMatchObject({ exitCode: 0, equal: 4 });
+    await laptop.write('f0.md', 'x');
+    await laptop.write('here.md', 'x');
+    await bucket.put('there.md', 'x');
+    bucket.store.requests.reset();
+    expect(await checkBothSides(options, laptop.host)).toMatchObject({
+      ...{ exitCode: 8, equal: 3, different: ['f0.md'] },
+      ...{ onlyLocal: ['here.md'], onlyRemote: ['there.md'], skipped: [] },
+    });
+    const kinds = Object.keys(bucket.store.requests.counts());
+    expect(kinds.filter((kind) => /^(Put|Delete|Copy)/.test(kind))).toEqual([]);
   });
 });
