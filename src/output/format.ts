@@ -27,13 +27,18 @@ export function count(number: number, singular: string, plural = `${singular}s`)
 
 /** Breaks at spaces so that no line is wider than `width`; lines after the first are indented. */
 export function wrap(text: string, width: number, indent = ''): string {
+  const start = text.length - text.trimStart().length;
   const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+  let line = text.slice(0, start);
+  let empty = true;
+  for (const word of text.slice(start).split(' ')) {
+    if (!empty && line.length + 1 + word.length > width) {
       lines.push(line);
-      line = indent + word;
-    } else line = line === '' ? word : `${line} ${word}`;
+      line = indent;
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
   }
   return [...lines, line].join('\n');
 }
