@@ -114,7 +114,7 @@ export function isVersion(
 /**
  * For a storage that ignores conditions: looks, and keeps what is about to be overwritten under a
  * name of ours in the bucket. A write of another device in the instant after the look can still be
- * overwritten; docs/limitations.md says so.
+ * overwritten; docs/sync.md says so.
  *
  * @returns false when the object is not the expected one
  */
