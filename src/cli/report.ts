@@ -64,8 +64,12 @@ function lockReport(error: LockHeldError): ErrorReport {
 function usageReport(error: unknown): ErrorReport | undefined {
   if (!(error instanceof Error) || !('oclif' in error)) return undefined;
   const exit = (error.oclif as { exit?: number } | undefined)?.exit;
-  if (/^command .* not found/.test(error.message)) {
-    return report('unknown-command', error.message, ExitCode.unknownCommand, ['cloud --help']);
+  const unknown = /^command (.+) not found/.exec(error.message)?.[1];
+  if (unknown !== undefined) {
+    const typed = `cloud ${unknown.replaceAll(':', ' ')}`;
+    return report('unknown-command', `There is no command \`${typed}\`.`, ExitCode.unknownCommand, [
+      'cloud --help',
+    ]);
   }
   const message = redact(error.message.replace(/\n?See more help with --help$/, ''));
   if (exit === 0) return report('ok', message, ExitCode.ok);
