@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { chmod, copyFile, mkdir, readdir } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import {
@@ -76,6 +76,39 @@ it('a killed upload whose reply was never seen is no conflict for the next edit'
   expect((await laptop.sync()).counts).toMatchObject({ uploaded: 1, conflicts: 0 });
   expect(await bucket.get('a.md')).toBe('three');
 }, 60_000);
+
+it('a file that a crash left in the trash gets its name back, and temporary files go', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.write('a.md', 'agreed');
+  await laptop.write('b.md', 'b');
+  await laptop.sync();
+  await bucket.put('a.md', 'newer');
+  // As after a power cut between the rename into the trash and the placing of the successor.
+  const pairs = join(laptop.host.places.state, 'pairs');
+  const pair = (await readdir(pairs))[0]!;
+  const aside = join(laptop.host.places.data, 'trash', pair, 'run', 'a.md');
+  await mkdir(join(aside, '..'), { recursive: true });
+  await rename(join(laptop.root, 'a.md'), aside);
+  const temporary = join(laptop.root, '.cloud-tmp-0123');
+  await laptop.write('.cloud-tmp-0123', 'half of newer');
+  const records = [
+    { type: 'temporary', file: temporary },
+    { type: 'aside', path: 'a.md', aside, md5: 'x' },
+  ];
+  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  await writeFile(join(pairs, pair, 'journal'), lines);
+  const result = await laptop.sync();
+  expect(result.counts).toMatchObject({ downloaded: 1, deletedRemote: 0, conflicts: 0 });
+  expect(await laptop.read('a.md')).toBe('newer');
+  expect(await laptop.trash()).toContain('agreed');
+  expect(await readdir(laptop.root)).not.toContain('.cloud-tmp-0123');
+  // The same, when the bucket's version is still the agreed one: no delete is concluded from it.
+  await rename(join(laptop.root, 'b.md'), aside);
+  const again = { type: 'aside', path: 'b.md', aside, md5: 'x' };
+  await writeFile(join(pairs, pair, 'journal'), `${JSON.stringify(again)}\n`);
+  expect((await laptop.sync()).counts).toMatchObject({ deletedRemote: 0, unchanged: 2 });
+  expect(await laptop.read('b.md')).toBe('b');
+});
 
 it('a damaged or missing baseline is rebuilt without a question and deletes nothing', async () => {
   const { bucket, laptop } = await setting();
