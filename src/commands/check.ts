@@ -12,7 +12,10 @@ export default class Check extends BaseCommand<typeof Check> {
       env: 'CLOUD_PATH',
     }),
   };
-  static override examples = ['<%= config.bin %> <%= command.id %>'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
 
   override async run(): Promise<void> {
     const { checkContext } = await import('../bisync/sync-context.ts');
