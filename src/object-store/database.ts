@@ -3,7 +3,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 const SCHEMA_VERSION = 1;
 
 /**
- * Bodies up to `INLINE_LIMIT` live in `blobs`, larger ones are files. Listing walks the primary key of `objects`;
+ * Bodies of at most 64 KB live in `blobs`, larger ones are files. Listing walks the primary key of
+ * `objects`;
  * `segments` stands last so that a long list of multipart pieces goes to overflow pages that a
  * listing never reads. Keys are compared as UTF-8 bytes (SQLite's BINARY), which is S3's order.
  */

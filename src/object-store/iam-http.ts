@@ -1,6 +1,6 @@
 import { authenticate } from './authenticate.ts';
 import { toS3Error } from './errors.ts';
-import { IamError, type IamValue } from './iam.ts';
+import { IamError, type IamValue } from './iam-values.ts';
 import type { Reply, StoreRequest } from './request.ts';
 import { sha256Hex } from './sigv4.ts';
 import type { Store } from './store.ts';

@@ -1,31 +1,30 @@
 import type { AccessKey, AccessKeys } from './access-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from './database.ts';
+import {
+  checkedDocument,
+  detailedKey,
+  IamError,
+  invalid,
+  keyResult,
+  noSuchEntity,
+  noSuchKey,
+  one,
+  paged,
+  paging,
+  policyResult,
+  required,
+  type IamValue,
+  type Page,
+  type Parameters,
+} from './iam-values.ts';
 import { Policies, policyArn, policyName, type Policy } from './policies.ts';
-import { parsePolicy, PolicyError } from './policy.ts';
-
-/** A refusal of the IAM query API. Source: AWS IAM API reference, "Common errors". */
-export class IamError extends Error {
-  override readonly name = 'IamError';
-  readonly code: string;
-  readonly status: number;
-  constructor(code: string, status: number, message: string) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
-
-/** A result as AWS's query API nests it; lists are `member` elements in XML and arrays in JSON. */
-export type IamValue = string | number | boolean | IamValue[] | { [name: string]: IamValue };
 
 export interface IamDependencies {
   database: Database;
   keys: AccessKeys;
   clock: Clock;
 }
-
-type Parameters = ReadonlyMap<string, string>;
 
 /**
  * The IAM actions that Tigris answers, with its two quirks: the `UserName` of CreateAccessKey is
@@ -265,94 +264,4 @@ export class Iam {
       },
     };
   }
-}
-
-interface Page<T> {
-  items: T[];
-  IsTruncated: boolean;
-  Marker?: string;
-}
-
-function paging(parameters: Parameters): { after: string; limit: number } {
-  const text = parameters.get('MaxItems') ?? '100';
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw invalid('MaxItems must be 1 to 1000.');
-  return { after: parameters.get('Marker') ?? '', limit };
-}
-
-function paged<T>(found: T[], limit: number, marker: (item: T) => string): Page<T> {
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  if (found.length <= limit || last === undefined) return { items, IsTruncated: false };
-  return { items, IsTruncated: true, Marker: marker(last) };
-}
-
-function one<T>(item: T | undefined): T[] {
-  return item === undefined ? [] : [item];
-}
-
-function keyResult(key: AccessKey): Record<string, IamValue> {
-  return {
-    UserName: key.label,
-    AccessKeyId: key.id,
-    Status: key.status,
-    CreateDate: new Date(key.created).toISOString(),
-  };
-}
-
-/** The shape of `?Detailed`, which Tigris's own SDK asks for (@tigrisdata/iam 2.6.0). */
-function detailedKey(key: AccessKey): Record<string, IamValue> {
-  return {
-    access_key_id: key.id,
-    username: key.label,
-    created_at: new Date(key.created).toISOString(),
-    status: key.status === 'Active' ? 'active' : 'inactive',
-    namespace_id: 'local',
-    buckets_role: [],
-  };
-}
-
-function policyResult(policy: Policy): Record<string, IamValue> {
-  return {
-    PolicyName: policy.name,
-    PolicyId: policy.id,
-    Arn: policyArn(policy.name),
-    Path: '/',
-    DefaultVersionId: `v${policy.version}`,
-    AttachmentCount: policy.attachments,
-    IsAttachable: true,
-    Description: policy.description,
-    CreateDate: new Date(policy.created).toISOString(),
-    UpdateDate: new Date(policy.updated).toISOString(),
-  };
-}
-
-function checkedDocument(document: string): string {
-  try {
-    parsePolicy(document);
-    return document;
-  } catch (error) {
-    if (error instanceof PolicyError)
-      throw new IamError('MalformedPolicyDocument', 400, error.message);
-    throw error;
-  }
-}
-
-function required(parameters: Parameters, name: string): string {
-  const value = parameters.get(name);
-  if (value === undefined || value === '') throw invalid(`The parameter ${name} is required.`);
-  return value;
-}
-
-function invalid(message: string): IamError {
-  return new IamError('ValidationError', 400, message);
-}
-
-function noSuchEntity(message: string): IamError {
-  return new IamError('NoSuchEntity', 404, message);
-}
-
-function noSuchKey(id: string): IamError {
-  return noSuchEntity(`The access key ${id} cannot be found.`);
 }
