@@ -3,6 +3,7 @@ import type { Log } from '../output/log.ts';
 import { launchMount, mountInForeground } from '../mount/launch.ts';
 import type { MountRecord } from '../mount/record.ts';
 import type { StartStep } from '../mount/start.ts';
+import type { UnmountResult } from '../mount/unmount.ts';
 import { foldersOf } from '../session/folders.ts';
 import { openSession } from '../session/open.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
@@ -25,16 +26,19 @@ interface MountRun {
   onStep: (step: StartStep) => void;
   /** Only in the foreground, where the call returns at the end. */
   onMounted: (record: MountRecord) => void;
+  onUnmounted: (result: UnmountResult) => void;
 }
 
 /** Mounts the bucket of the context that the flags name, in the background or in this process. */
 export async function mountContext(flags: MountFlags, run: MountRun): Promise<MountRecord> {
-  const { host, signal, log, onStep, onMounted } = run;
+  const { host, signal, log, onStep, onMounted, onUnmounted } = run;
   const { context, server } = flags;
   const session = await openSession(host, { context, server }, { signal });
-  const { mount } = await foldersOf(host, session.context);
+  const { mount, sync } = await foldersOf(host, session.context);
   const options = {
-    path: flags.path ?? mount,
+    path: flags.path,
+    defaultPath: mount,
+    syncFolder: sync,
     profile: flags.profile,
     readOnly: flags['read-only'],
   };
@@ -45,6 +49,7 @@ export async function mountContext(flags: MountFlags, run: MountRun): Promise<Mo
       report: (report) => {
         if (report.type === 'step') onStep(report.step);
         else if (report.type === 'mounted') onMounted(report.record);
+        else if (report.type === 'unmounted') onUnmounted(report.result);
       },
     });
   }

@@ -31,7 +31,7 @@ export default class Mount extends BaseCommand<typeof Mount> {
 
   override async run(): Promise<void> {
     const { mountContext } = await import('../cli/mount-request.ts');
-    const { describeStep, mountedResult, presentMounted } =
+    const { describeStep, exitCodeOf, mountedResult, presentMounted, presentUnmounted } =
       await import('../mount/present-mount.ts');
     const record = await mountContext(this.flags, {
       host: this.host,
@@ -39,6 +39,10 @@ export default class Mount extends BaseCommand<typeof Mount> {
       log: this.journal,
       onStep: (step) => this.out.detail(describeStep(step)),
       onMounted: (mounted) => this.out.note(presentMounted(mounted)),
+      onUnmounted: (ended) => {
+        this.out.final(ended, presentUnmounted);
+        process.exitCode = exitCodeOf(ended);
+      },
     });
     if (this.flags.foreground) return;
     this.out.result(record, presentMounted, mountedResult);

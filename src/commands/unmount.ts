@@ -5,7 +5,7 @@ import { BaseCommand } from '../cli/base-command.ts';
 export default class Unmount extends BaseCommand<typeof Unmount> {
   static override summary = 'Upload what waits, then unmount.';
   static override description =
-    'Returns when everything that was saved is in the bucket. With --force it does not wait: what is not uploaded stays on this disk, and the next `cloud mount` uploads it.';
+    'Returns when everything that was saved is in the bucket. With --force it does not wait: what is not uploaded stays on this disk, and the next `cloud mount` uploads it; the exit code is 3 then.';
   static override args = {
     path: Args.string({ description: 'The mounted folder, where there are several.' }),
   };
@@ -25,7 +25,8 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
 
   override async run(): Promise<void> {
     const { unmount } = await import('../mount/unmount.ts');
-    const { drainReporter, presentUnmounted } = await import('../mount/present-mount.ts');
+    const { drainReporter, exitCodeOf, presentUnmounted } =
+      await import('../mount/present-mount.ts');
     const { reportOf } = await import('../cli/report.ts');
     const { force, timeout } = this.flags;
     const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
@@ -35,5 +36,6 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
       { reportOf, signal: this.signal, onProgress: drainReporter(this.out) },
     );
     this.out.final(result, presentUnmounted);
+    process.exitCode = exitCodeOf(result);
   }
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
+import { adapterOf } from './adapters.ts';
 import { mountId } from './identity.ts';
+import { detachMount, isOfKind } from './machine.ts';
 import { checkMountPoint, overlap, resolveMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import { DEFAULT_PROFILE, findProfile } from './profiles.ts';
@@ -18,8 +19,12 @@ import {
 } from './record.ts';
 
 export interface MountOptions {
-  /** Default: `~/CloudMount/<tenant>`. */
+  /** What the person asked for. */
   path?: string | undefined;
+  /** Where it is mounted otherwise, unless a mount that died was somewhere else. */
+  defaultPath: string;
+  /** A folder that is synced with the same bucket. */
+  syncFolder?: string;
   profile?: string | undefined;
   readOnly: boolean;
 }
@@ -40,9 +45,11 @@ export async function admitMount(
   const before = readRecord(host.places, id);
   if (before !== undefined && isSupervised(before)) throw alreadyMounted(before);
   const orphan = before !== undefined && isServed(before) ? before : undefined;
-  const path = await wantedPath(host, access, options, orphan);
+  const path = await wantedPath(options, before, orphan);
   refuseOverlap(host, id, path);
+  if (options.syncFolder !== undefined) await refuseInSyncFolder(path, options.syncFolder);
   await checkFolder(host, path, before);
+  if (before !== undefined && before.path !== path) await clearAway(host, before);
   const record: MountRecord = {
     version: 1,
     id,
@@ -51,6 +58,7 @@ export async function admitMount(
     server: access.server,
     tenant: access.tenant,
     bucket: access.bucket,
+    credentialId: orphan?.credentialId ?? null,
     credentialExpiresAt: access.expiresAt,
     path,
     // What is taken over goes on as it was mounted.
@@ -69,13 +77,15 @@ export async function admitMount(
 }
 
 async function wantedPath(
-  host: Host,
-  access: BucketAccess,
   options: MountOptions,
+  before: MountRecord | undefined,
   orphan: MountRecord | undefined,
 ): Promise<string> {
   if (options.path === undefined) {
-    return orphan?.path ?? join(host.places.home, 'CloudMount', access.tenant.slug);
+    if (before !== undefined && (orphan !== undefined || before.state !== 'unmounted')) {
+      return before.path;
+    }
+    return resolveMountPoint(options.defaultPath);
   }
   const path = await resolveMountPoint(options.path);
   if (orphan !== undefined && orphan.path !== path) throw alreadyMounted(orphan);
@@ -99,6 +109,24 @@ function refuseOverlap(host: Host, id: string, path: string): void {
   );
 }
 
+async function refuseInSyncFolder(path: string, syncFolder: string): Promise<void> {
+  const folder = await resolveMountPoint(syncFolder);
+  if (!overlap(folder, path)) return;
+  throw new AbortError('mount-overlap', `${path} overlaps ${folder}, which is synced.`, {
+    exitCode: ExitCode.mount,
+    suggestions: [
+      'Choose another folder with --path: the bucket would be synced with itself there.',
+    ],
+    details: { path, syncFolder: folder },
+  });
+}
+
+/** What died at another folder is taken away; its cache belongs to the bucket and is kept. */
+async function clearAway({ platform }: Host, before: MountRecord): Promise<void> {
+  if (before.state === 'unmounted') return;
+  await detachMount(adapterOf(before.adapter, platform), before.path, platform);
+}
+
 /** A mount of ours that died there is cleared away later, by its supervisor. */
 async function checkFolder(
   host: Host,
@@ -110,7 +138,8 @@ async function checkFolder(
     if (host.platform !== 'win32') await checkMountPoint(path);
     return;
   }
-  if (before?.path === path) return;
+  const died = before?.path === path && before.state !== 'unmounted';
+  if (died && isOfKind(adapterOf(before.adapter, host.platform), found)) return;
   throw new AbortError(
     'mount-point',
     `Something else is mounted at ${path} already (${found.type}).`,

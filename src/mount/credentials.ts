@@ -21,11 +21,12 @@ export async function checkCredentials(
     await vfs.probe({ timeoutMs: ANSWER_WITHIN_MS });
   } catch (error) {
     if (!(error instanceof RcError)) throw error;
-    throw classify(error, access);
+    throw storageProblem(error, access);
   }
 }
 
-function classify(
+/** What the storage said to rclone, as an error for people. */
+export function storageProblem(
   error: RcError,
   { bucket, endpoint }: Pick<BucketAccess, 'bucket' | 'endpoint'>,
 ): AbortError {

@@ -1,17 +1,20 @@
 import { rmdir } from 'node:fs/promises';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { count } from '../output/format.ts';
 import { ensurePrivateFolder } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
+import { RcError } from '../rclone/rc-client.ts';
 import { adapterOf, type MountAdapter } from './adapters.ts';
 import { drainUploads, type DrainOptions, type DrainProgress } from './drain.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount } from './machine.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import { findOpenFiles, type OpenFile } from './open-files.ts';
-import { scanPending, type PendingWork } from './pending.ts';
+import { scanPending, type PendingFile, type PendingWork } from './pending.ts';
 import { findProfile } from './profiles.ts';
 import type { MountRecord } from './record.ts';
+import { unsoundFiles } from './recover.ts';
 import { mountRequest, type ServedMount } from './serve.ts';
 
 export interface EndOptions {
@@ -58,7 +61,9 @@ export async function endMount(options: EndOptions): Promise<PendingWork> {
       throw stuck(record.path, new Error('the system keeps it mounted'));
     }
   } else {
-    await endServed({ ...options, served, adapter });
+    await endServed({ ...options, served, adapter }).catch((error: unknown) => {
+      throw error instanceof RcError ? notAnswering(record.path, error) : error;
+    });
   }
   return scanPending(folders.cache, record.bucket, SCAN_MS);
 }
@@ -91,14 +96,42 @@ async function drain(options: Ending): Promise<void> {
  * after the queue was seen empty. The cache tells: it is drained when nothing in it waits.
  */
 async function drainCache(options: Ending): Promise<void> {
-  const { clock, folders, signal, record } = options;
-  const deadline = clock.now() + NOTED_WITHIN_MS;
+  const { clock, folders, signal, record, timeoutMs } = options;
+  const end = clock.now() + (timeoutMs ?? Infinity);
+  let lastUpload = clock.now();
+  const onProgress = (progress: DrainProgress): void => {
+    if (progress.pending.length > 0) lastUpload = clock.now();
+    options.onProgress?.(progress);
+  };
   for (;;) {
-    await drainUploads(options.served.vfs, drainOptions(options));
+    const left = timeoutMs === undefined ? undefined : Math.max(0, end - clock.now());
+    await drainUploads(
+      options.served.vfs,
+      drainOptions({ ...options, timeoutMs: left, onProgress }),
+    );
     const { files } = scanPending(folders.cache, record.bucket, SCAN_MS);
-    if (files.length === 0 || clock.now() >= deadline) return;
+    if (files.length === 0) return;
+    const now = clock.now();
+    if (now >= end || now - lastUpload >= NOTED_WITHIN_MS) throw notQueued(files);
     await clock.sleep(50, signal);
   }
+}
+
+/** rclone holds it as not uploaded and does not queue it: some program has it open, unseen by us. */
+function notQueued(files: readonly PendingFile[]): AbortError {
+  const names = files.slice(0, 5).map(({ name }) => name);
+  return new AbortError(
+    'uploads-pending',
+    `${count(files.length, 'file')} not uploaded, and not about to be: ${names.join(', ')}.`,
+    {
+      exitCode: ExitCode.mount,
+      suggestions: [
+        'Nothing is lost, and the folder is still mounted. A program may have them open.',
+        'cloud unmount --force   (keeps them on this disk; the next cloud mount uploads them)',
+      ],
+      details: { pending: files.map(({ name, size }) => ({ name, size, tries: 0 })) },
+    },
+  );
 }
 
 function drainOptions({ clock, timeoutMs, signal, onProgress }: EndOptions): DrainOptions {
@@ -136,10 +169,9 @@ async function isMounted(platform: NodeJS.Platform, path: string): Promise<boole
  * empty folder of our own, where nobody can write any more. If that fails, it stays in the cache.
  */
 async function settle(options: Ending): Promise<void> {
-  const { served, folders, platform, adapter, clock, record } = options;
+  const { served, folders, platform, adapter, record } = options;
   if (scanPending(folders.cache, record.bucket, SCAN_MS).files.length === 0) return;
-  // What was closed a moment ago is still being written down by the cache that is ending.
-  await clock.sleep(250);
+  if (!(await isWrittenDown(options))) return;
   await ensurePrivateFolder(folders.drain);
   try {
     const profile = findProfile(record.profile);
@@ -155,6 +187,19 @@ async function settle(options: Ending): Promise<void> {
       .catch(() => detachMount(adapter, folders.drain, platform));
     await rmdir(folders.drain).catch(() => undefined);
   }
+}
+
+/**
+ * What was closed a moment ago is still being written down by the cache that is ending; another
+ * one that began on a half-written note would throw its file away.
+ */
+async function isWrittenDown({ clock, folders, record }: Ending): Promise<boolean> {
+  const deadline = clock.now() + NOTED_WITHIN_MS;
+  do {
+    await clock.sleep(250);
+    if ((await unsoundFiles(folders.cache, record.bucket)).length === 0) return true;
+  } while (clock.now() < deadline);
+  return false;
 }
 
 /** @throws AbortError `mount-busy` (13) naming the files that are open and their processes */
@@ -176,6 +221,17 @@ async function refuseWhileBusy({ record: { path }, platform }: Ending): Promise<
 function describe({ command, pid, path }: OpenFile, root: string): string {
   const inside = path === root ? 'the folder itself' : path.slice(root.length + 1);
   return `${inside} by ${command} (process ${pid})`;
+}
+
+function notAnswering(path: string, error: RcError): AbortError {
+  return new AbortError('mount-hangs', `What serves ${path} has ended or does not answer.`, {
+    exitCode: ExitCode.mount,
+    suggestions: [
+      'It is started again by itself. Nothing is lost: try again in a moment.',
+      'cloud unmount --force   (what waits stays on this disk for the next mount)',
+    ],
+    cause: error,
+  });
 }
 
 function stuck(path: string, error: unknown): AbortError {

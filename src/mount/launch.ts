@@ -56,7 +56,8 @@ export async function launchMount(
       const child = spawn(deps.supervisor.command, [...deps.supervisor.args, record.id], {
         detached: true,
         cwd: '/',
-        env: host.env,
+        // It works with the stored key of the bucket; who may ask the server is not its business.
+        env: { ...host.env, CLOUD_TOKEN: undefined },
         stdio: ['ignore', log, log, 'ipc'],
         windowsHide: true,
       });
@@ -128,7 +129,10 @@ function mounted(
     };
     signal?.addEventListener('abort', interrupt, { once: true });
     child.on('message', (raw) => {
-      const message = Message.parse(raw);
+      const parsed = Message.safeParse(raw);
+      // Unmounted already: the process ends next, and then that is told.
+      if (!parsed.success) return;
+      const message = parsed.data;
       if (message.type === 'claimed') claimed();
       else if (message.type === 'step') onStep?.(message.step);
       else if (message.type === 'mounted') finish(() => resolve(message.record));

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import type { Host } from '../platform/host.ts';
 import type { RcloneCapabilities } from '../rclone/rclone.ts';
 import type { Machine, MountAdapter } from './adapters.ts';
-import { findMount, readMountTable } from './mount-table.ts';
+import { findMount, readMountTable, type MountEntry } from './mount-table.ts';
 
 /** Looks at what this machine can do, not at what its version says. */
 export async function probeMachine(host: Host, capabilities: RcloneCapabilities): Promise<Machine> {
@@ -27,18 +27,27 @@ export async function probeMachine(host: Host, capabilities: RcloneCapabilities)
 
 /**
  * Takes a mount away although it is busy or its server is gone; programs that use it get errors.
- * Nothing that waits to be uploaded is touched. True when the folder is no mount point any more.
+ * Nothing that waits to be uploaded is touched, and nothing of another kind that is mounted there.
+ * True when the folder is no mount point of this kind any more.
  */
 export async function detachMount(
-  adapter: Pick<MountAdapter, 'detach'>,
+  adapter: Pick<MountAdapter, 'detach' | 'tableTypes'>,
   path: string,
   platform: NodeJS.Platform,
 ): Promise<boolean> {
   for (const [command, ...args] of adapter.detach(path)) {
-    if (findMount(await readMountTable(platform), path) === undefined) return true;
+    if (!isOfKind(adapter, findMount(await readMountTable(platform), path))) return true;
     await ends(command, args);
   }
-  return findMount(await readMountTable(platform), path) === undefined;
+  return !isOfKind(adapter, findMount(await readMountTable(platform), path));
+}
+
+/** Whether what the system lists at a folder may be a mount of this adapter. */
+export function isOfKind(
+  { tableTypes }: Pick<MountAdapter, 'tableTypes'>,
+  entry: MountEntry | undefined,
+): boolean {
+  return entry !== undefined && tableTypes.includes(entry.type);
 }
 
 /** Resolves when the command has ended, well or not; it is given up after ten seconds. */

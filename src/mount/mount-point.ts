@@ -49,7 +49,9 @@ export async function checkMountPoint(path: string): Promise<void> {
     }
   } catch (error) {
     if (isErrno(error, 'EEXIST', 'ENOTDIR')) throw refused(path, 'is not a folder');
-    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) throw refused(path, 'cannot be written to');
+    // Node's recursive mkdir says ENOENT where the file system is read-only.
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT'))
+      throw refused(path, 'cannot be written to');
     throw error;
   }
 }

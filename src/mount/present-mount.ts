@@ -1,3 +1,4 @@
+import { ExitCode } from '../output/exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
@@ -46,6 +47,11 @@ export function presentUnmounted({ path, kept }: UnmountResult, out: Output): st
     ),
     ...nameList(kept.files),
   ].join('\n');
+}
+
+/** Files that stay on this disk are no failure, but a script should know of them. */
+export function exitCodeOf({ kept }: UnmountResult): ExitCode {
+  return kept.files.length === 0 ? ExitCode.ok : ExitCode.incomplete;
 }
 
 export function describeDrain({ pending, bytesLeft }: DrainProgress): string {

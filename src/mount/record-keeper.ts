@@ -34,6 +34,14 @@ export class RecordKeeper {
     return this.#saving;
   }
 
+  /**
+   * The same where the mount matters more than the note: on a full disk it goes on, and so does
+   * the unmounting, and the note is made with the next one.
+   */
+  async note(change: Partial<MountRecord>): Promise<void> {
+    await this.save(change).catch(() => undefined);
+  }
+
   /** Notes that it was ended in order, or with a problem that ended it. */
   saveEnded(state: 'unmounted' | 'dead', problem?: unknown): Promise<void> {
     return this.save({

@@ -50,6 +50,8 @@ export const MountRecord = z.object({
   server: z.string(),
   tenant: z.object({ id: z.string(), slug: z.string() }),
   bucket: z.string(),
+  /** The server's id of the keys that rclone was given. */
+  credentialId: z.nullable(z.string()),
   credentialExpiresAt: z.nullable(z.string()),
   path: z.string(),
   profile: z.string(),

@@ -8,25 +8,31 @@ import type { Host } from '../platform/host.ts';
 import { isRunning, signalProcess, type ProcessIdentity } from '../platform/processes.ts';
 import { rcloneEnvironment } from '../rclone/environment.ts';
 import { startRcd } from '../rclone/rc.ts';
-import { createRcClient, type RcAddress } from '../rclone/rc-client.ts';
+import { createRcClient, RcError, type RcAddress } from '../rclone/rc-client.ts';
 import type { Rclone } from '../rclone/rclone.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { vfsOptions, type MountAdapter } from './adapters.ts';
-import { checkCredentials } from './credentials.ts';
+import { checkCredentials, storageProblem } from './credentials.ts';
 import type { MountFolders } from './identity.ts';
+import { detachMount } from './machine.ts';
 import { uncoverMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import type { MountProfile } from './profiles.ts';
 import type { MountRecord } from './record.ts';
+import { recoverCache, type RecoveredFile } from './recover.ts';
 import { openVfs, REMOTE, type MountRequest, type Vfs } from './vfs.ts';
 
-/** A bucket that an rclone serves at a folder, started by this process or by one before it. */
-export interface ServedMount {
-  vfs: Vfs;
+/** The process that serves a mount, and how to reach it. */
+export interface ServingRclone {
   identity: ProcessIdentity;
   address: RcAddress;
   version: string;
   binary: string;
+}
+
+/** A bucket that an rclone serves at a folder, started by this process or by one before it. */
+export interface ServedMount extends ServingRclone {
+  vfs: Vfs;
   /** Resolves when that rclone is gone. Never rejects. */
   exited: Promise<void>;
   /** Ends that rclone, and kills it when it does not end within this time in milliseconds. */
@@ -42,7 +48,10 @@ export interface ServeOptions {
   readOnly: boolean;
   path: string;
   folders: MountFolders;
+  /** Called before anything is mounted, so that whoever comes after a crash finds the process. */
+  onStarted?: (rclone: ServingRclone) => Promise<void>;
   onStep?: (step: 'checking' | 'mounting') => void;
+  onRecovered?: (files: readonly RecoveredFile[]) => void;
 }
 
 /** How long one call to rclone may take before it counts as hanging, in milliseconds. */
@@ -67,11 +76,20 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     outliveWithLog: folders.rcloneLog,
     transfers: options.profile.transfers,
   });
+  const { identity, address } = daemon;
+  const serving = { identity, address, version: rclone.version, binary: rclone.path };
   try {
+    await options.onStarted?.(serving);
     await daemon.configCreate(REMOTE, access);
     const vfs = openVfs(daemon, access.bucket, CALL_TIMEOUT_MS);
     options.onStep?.('checking');
     await checkCredentials(vfs, access);
+    const { bucket } = access;
+    const cached = { cache: folders.cache, bucket, clock: host.clock };
+    const found = await recoverCache(vfs, cached).catch((error: unknown) => {
+      throw error instanceof RcError ? storageProblem(error, access) : error;
+    });
+    if (found.length > 0) options.onRecovered?.(found);
     options.onStep?.('mounting');
     const cover = await uncoverMountPoint(path);
     try {
@@ -81,16 +99,14 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     }
     await readable(options);
     return {
+      ...serving,
       vfs,
-      identity: daemon.identity,
-      address: daemon.address,
-      version: rclone.version,
-      binary: rclone.path,
       exited: daemon.exited.then(() => undefined),
       stop: (withinMs) => daemon.stop(withinMs),
     };
   } catch (error) {
     await daemon.stop(2000);
+    await detachMount(options.adapter, path, host.platform);
     throw error instanceof AbortError ? error : mountFailed(error, folders);
   }
 }

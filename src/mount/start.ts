@@ -5,10 +5,17 @@ import { chooseAdapter, type MountAdapter } from './adapters.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount, probeMachine } from './machine.ts';
 import { checkMountPoint } from './mount-point.ts';
-import { findMount, readMountTable } from './mount-table.ts';
 import { findProfile } from './profiles.ts';
 import type { RecordKeeper } from './record-keeper.ts';
-import { adoptMount, endLeftover, serveMount, type ServedMount } from './serve.ts';
+import type { MountRecord } from './record.ts';
+import type { RecoveredFile } from './recover.ts';
+import {
+  adoptMount,
+  endLeftover,
+  serveMount,
+  type ServedMount,
+  type ServingRclone,
+} from './serve.ts';
 
 /** - `adopted`: an rclone was still serving it, and has a supervisor again */
 export type StartStep = 'checking' | 'mounting' | 'adopted';
@@ -21,6 +28,8 @@ export interface StartOptions {
   /** Whether an rclone that still serves the folder is taken over. */
   adopt: boolean;
   onStep: (step: StartStep) => void;
+  /** Cached files that rclone would have deleted; see `recoverCache`. */
+  onRecovered: (files: readonly RecoveredFile[]) => void;
 }
 
 /**
@@ -37,16 +46,18 @@ export async function startMount(
   const adopted = options.adopt ? await adoptMount(keeper.record) : undefined;
   if (adopted !== undefined) options.onStep('adopted');
   const served = adopted ?? (await startAnew(host, keeper, options));
-  const { identity, address, version, binary } = served;
-  const rclone = { ...identity, address, version, path: binary };
-  await keeper.save({ state: 'mounted', rclone, problem: null });
+  await keeper.save({ state: 'mounted', rclone: recorded(served), problem: null });
   return served;
+}
+
+function recorded({ identity, address, version, binary }: ServingRclone): MountRecord['rclone'] {
+  return { ...identity, address, version, path: binary };
 }
 
 async function startAnew(
   host: Host,
   keeper: RecordKeeper,
-  { folders, bucketAccess, rclonePath, onStep }: StartOptions,
+  { folders, bucketAccess, rclonePath, onStep, onRecovered }: StartOptions,
 ): Promise<ServedMount> {
   const rclone = await findRclone(rclonePath === undefined ? {} : { path: rclonePath }, host);
   const adapter = chooseAdapter(await probeMachine(host, rclone.capabilities));
@@ -55,12 +66,14 @@ async function startAnew(
   const readOnly = keeper.record.readOnly || access.permission === 'ro';
   const { kind, reason } = adapter;
   await keeper.save({
-    ...{ readOnly, credentialExpiresAt: access.expiresAt, adapter: { kind, reason } },
+    ...{ readOnly, adapter: { kind, reason } },
+    ...{ credentialId: access.credentialId, credentialExpiresAt: access.expiresAt },
   });
   return serveMount({
-    ...{ host, rclone, adapter, access, readOnly, folders, onStep },
+    ...{ host, rclone, adapter, access, readOnly, folders, onStep, onRecovered },
     profile: findProfile(keeper.record.profile),
     path: keeper.record.path,
+    onStarted: (started) => keeper.save({ rclone: recorded(started) }),
   });
 }
 
@@ -74,7 +87,6 @@ async function clearPath(
   const { path } = keeper.record;
   await endLeftover(keeper.record);
   for (const folder of [path, folders.drain]) {
-    if (findMount(await readMountTable(platform), folder) === undefined) continue;
     await detachMount(adapter, folder, platform);
   }
   if (adapter.wantsFolder) await checkMountPoint(path);

@@ -16,13 +16,15 @@ import { RecordKeeper } from './record-keeper.ts';
 import { readRecord, type MountRecord } from './record.ts';
 import type { ServedMount } from './serve.ts';
 import { startMount, type StartStep } from './start.ts';
+import type { UnmountResult } from './unmount.ts';
 
 /** What the process that started the supervisor hears. */
 export type SupervisorReport =
   /** From now on the supervisor answers for the mount. */
   | { type: 'claimed' }
   | { type: 'step'; step: StartStep }
-  | { type: 'mounted'; record: MountRecord };
+  | { type: 'mounted'; record: MountRecord }
+  | { type: 'unmounted'; result: UnmountResult };
 
 export interface SupervisorDeps {
   bucketAccess: () => Promise<BucketAccess>;
@@ -69,6 +71,12 @@ export async function superviseMount(host: Host, id: string, deps: SupervisorDep
   }
 }
 
+interface Ending {
+  force: boolean;
+  withdraw: AbortController;
+  kept: Promise<PendingWork>;
+}
+
 interface EndRequest {
   force: boolean;
   timeoutMs?: number | undefined;
@@ -80,8 +88,10 @@ class Supervisor {
   readonly #deps: SupervisorDeps;
   readonly #keeper: RecordKeeper;
   #served: ServedMount | undefined;
+  /** Settles when the last start is over, well or not. */
+  #starting: Promise<unknown> = Promise.resolve();
   /** An unmount under way; the mount goes on if it fails. */
-  #ending: Promise<PendingWork> | undefined;
+  #ending: Ending | undefined;
   readonly #ended = new AbortController();
   readonly #restarts: number[] = [];
   #silences = 0;
@@ -121,7 +131,7 @@ class Supervisor {
 
   async #firstStart(): Promise<void> {
     try {
-      this.#served = await this.#start(true);
+      await this.#start(true);
     } catch (error) {
       await this.#keeper.saveEnded('unmounted', error);
       throw error;
@@ -129,15 +139,20 @@ class Supervisor {
     this.#deps.report({ type: 'mounted', record: this.#record });
   }
 
-  #start(adopt: boolean): Promise<ServedMount> {
+  async #start(adopt: boolean): Promise<void> {
     const { bucketAccess, rclonePath, report } = this.#deps;
-    return startMount(this.#host, this.#keeper, {
+    const starting = startMount(this.#host, this.#keeper, {
       ...{ folders: this.#folders, bucketAccess, rclonePath, adopt },
       onStep: (step) => {
         this.#deps.log.write('info', step, { path: this.#record.path });
         report({ type: 'step', step });
       },
+      onRecovered: (files) => this.#deps.log.write('warn', 'recovered', { files }),
+    }).then((served) => {
+      this.#served = served;
     });
+    this.#starting = starting.catch(() => undefined);
+    await starting;
   }
 
   /** Until it is ended: restarts rclone when it dies, and notes how the mount is. */
@@ -156,7 +171,7 @@ class Supervisor {
       );
       const gone = served?.exited.then(() => 'gone' as const) ?? Promise.resolve('gone' as const);
       const what = await Promise.race([gone, tick]);
-      if (this.#ending !== undefined) await this.#ending.catch(() => undefined);
+      if (this.#ending !== undefined) await this.#endingIsOver();
       else if (what === 'gone') await this.#restart();
       else if (what === 'tick' && served !== undefined) await this.#lookAfter(served);
     }
@@ -172,7 +187,7 @@ class Supervisor {
         const recent = this.#restarts.filter((at) => clock.now() - at < RESTART_WINDOW_MS);
         if (recent.length > MAX_RESTARTS) throw keepsEnding(this.#folders.rcloneLog);
         if (attempt === 0) await this.#noteRestart(rcloneEnded());
-        this.#served = await this.#start(false);
+        await this.#start(false);
         return;
       } catch (error) {
         this.#deps.log.write('warn', 'restart failed', { error: messageOf(error) });
@@ -186,13 +201,17 @@ class Supervisor {
       }
       const wait = Math.min(30_000, 1000 * 2 ** attempt);
       await clock.sleep(wait, this.#ended.signal).catch(() => undefined);
-      await this.#ending?.catch(() => undefined);
+      await this.#endingIsOver();
     }
+  }
+
+  async #endingIsOver(): Promise<void> {
+    await this.#ending?.kept.catch(() => undefined);
   }
 
   async #noteRestart(why: AbortError): Promise<void> {
     const problem = this.#keeper.problemOf(why);
-    await this.#keeper.save({ state: 'mounting', rclone: null, problem });
+    await this.#keeper.note({ state: 'mounting', rclone: null, problem });
   }
 
   async #lookAfter(served: ServedMount): Promise<void> {
@@ -206,12 +225,21 @@ class Supervisor {
     const { state, problem, answers } = await assess(served.vfs);
     this.#silences = answers ? 0 : this.#silences + 1;
     if (this.#silences >= MAX_SILENCES) await served.stop(0);
+    if (problem?.exitCode === ExitCode.auth) await this.#renewKeys(served);
     const known = this.#record;
     if (this.#ending !== undefined || isSame(known, state, problem?.message)) return;
-    await this.#keeper.save({
+    await this.#keeper.note({
       state,
       problem: problem === undefined ? null : this.#keeper.problemOf(problem),
     });
+  }
+
+  /** New keys may have been stored since; an rclone that runs takes none, so another one is started. */
+  async #renewKeys(served: ServedMount): Promise<void> {
+    const access = await this.#deps.bucketAccess().catch(() => undefined);
+    if (access === undefined || access.credentialId === this.#record.credentialId) return;
+    this.#deps.log.write('info', 'new keys', { credentialId: access.credentialId });
+    await served.stop(2000);
   }
 
   async #answer(
@@ -233,32 +261,50 @@ class Supervisor {
     }
   }
 
-  /** One at a time: who asks meanwhile gets the same answer. */
-  #end(
+  /** One at a time: who asks meanwhile gets the same answer, but to force it cuts the wait short. */
+  async #end(
     request: EndRequest,
     onProgress?: (progress: DrainProgress) => void,
     signal?: AbortSignal,
   ): Promise<PendingWork> {
-    this.#ending ??= this.#finish(request, onProgress, signal).finally(() => {
+    if (request.force && this.#ending?.force === false) {
+      this.#ending.withdraw.abort(forcedMeanwhile());
+      await this.#endingIsOver();
+    }
+    this.#ending ??= this.#begin(request, onProgress, signal);
+    return this.#ending.kept;
+  }
+
+  #begin(
+    request: EndRequest,
+    onProgress: ((progress: DrainProgress) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Ending {
+    const withdraw = new AbortController();
+    const signals = [withdraw.signal, ...(signal === undefined ? [] : [signal])];
+    const kept = this.#finish(request, onProgress, AbortSignal.any(signals)).finally(() => {
       this.#ending = undefined;
     });
-    return this.#ending;
+    return { force: request.force, withdraw, kept };
   }
 
   async #finish(
     request: EndRequest,
     onProgress: ((progress: DrainProgress) => void) | undefined,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<PendingWork> {
-    const { state } = this.#record;
-    await this.#keeper.save({ state: 'draining' });
+    // Ended halfway, a start would leave an rclone behind that nobody knows of.
+    await this.#starting;
+    const { state, id, bucket, path } = this.#record;
+    await this.#keeper.note({ state: 'draining' });
     try {
       const kept = await this.#endHere({ ...request, onProgress, signal });
-      await this.#keeper.saveEnded('unmounted');
+      await this.#keeper.saveEnded('unmounted').catch(() => undefined);
+      this.#deps.report({ type: 'unmounted', result: { id, bucket, path, kept } });
       this.#ended.abort();
       return kept;
     } catch (error) {
-      await this.#keeper.save({ state });
+      await this.#keeper.note({ state });
       throw error;
     }
   }
@@ -270,6 +316,12 @@ class Supervisor {
       ...{ served: this.#served, record: this.#record },
     });
   }
+}
+
+function forcedMeanwhile(): AbortError {
+  return new AbortError('forced-meanwhile', 'Somebody else forces this unmount.', {
+    exitCode: ExitCode.mount,
+  });
 }
 
 function isSame(known: MountRecord, state: string, message: string | undefined): boolean {

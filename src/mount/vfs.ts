@@ -33,6 +33,8 @@ export interface TransferStats {
 export interface Vfs {
   /** Reads nothing that exists: one listing request that shows whether the keys are accepted. */
   probe(options: RcCallOptions): Promise<void>;
+  /** The object of this name, if there is one; its MD5 where the storage knows it. */
+  md5(name: string): Promise<{ md5: string | undefined } | undefined>;
   mountTypes(): Promise<string[]>;
   mount(request: MountRequest): Promise<void>;
   unmount(path: string): Promise<void>;
@@ -57,6 +59,9 @@ export const REMOTE = 'cloud';
 const Anything = z.unknown();
 const MountTypes = z.object({ mountTypes: z.array(z.string()) });
 const MountPoints = z.object({ mountPoints: z.array(z.object({ MountPoint: z.string() })) });
+const Stat = z.object({
+  item: z.nullable(z.object({ Hashes: z.optional(z.object({ md5: z.optional(z.string()) })) })),
+});
 const Queue = z.object({
   queue: z.array(
     z.object({
@@ -96,6 +101,11 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
       } catch (error) {
         if (!(error instanceof Error && /directory not found/.test(error.message))) throw error;
       }
+    },
+    md5: async (name) => {
+      const opt = { showHash: true, hashTypes: ['md5'], filesOnly: true };
+      const { item } = await ask('operations/stat', { fs, remote: name, opt }, Stat);
+      return item === null ? undefined : { md5: item.Hashes?.md5 };
     },
     mountTypes: async () => (await ask('mount/types', {}, MountTypes)).mountTypes,
     mount: async (request) => {

@@ -111,7 +111,7 @@ export async function mountNow(
   try {
     const record = await launchMount(
       deps.host,
-      { path, profile: options.profile, readOnly: false },
+      { path, defaultPath: path, profile: options.profile, readOnly: false },
       {
         bucketAccess: () => session.bucketAccess(),
         supervisor: deps.mountSupervisor,

@@ -1,0 +1,88 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, afterAll, beforeAll, expect } from 'vitest';
+import { STORED } from '../../../src/session/open.ts';
+import { openSecretStore } from '../../../src/session/secret-store.ts';
+import { isMounted, mountTest, openMountUser, until } from '../../support/mount-user.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ tenants: ['down', 'drain', 'forced', 'renewed'] });
+});
+afterAll(() => server.close());
+afterEach(() => server.objectStore.faults.clear());
+
+const cutOff = (): void =>
+  server.objectStore.faults.set({ cutRate: 1, cutAt: ['before'], errorRate: 0 });
+
+mountTest('a storage that cannot be reached is told before anything is mounted', async () => {
+  const user = await openMountUser(server, 'down');
+  await mkdir(user.folder, { recursive: true });
+  cutOff();
+  expect(await user.error('mount', '--path', user.folder)).toMatchObject({
+    code: 'storage-unreachable',
+    exitCode: 5,
+  });
+  expect(await isMounted(user.folder)).toBe(false);
+});
+
+mountTest(
+  'an unmount that cannot upload ends, still mounted; later everything arrives',
+  async () => {
+    const user = await openMountUser(server, 'drain');
+    await user.mount('--profile', 'fast');
+    cutOff();
+    await writeFile(join(user.folder, 'a.md'), 'kept');
+    const late = await user.error('unmount', '--timeout', '2');
+    expect(late).toMatchObject({ code: 'uploads-pending', exitCode: 13 });
+    expect(late.details['pending']).toMatchObject([{ name: 'a.md', size: 4 }]);
+    expect(await isMounted(user.folder)).toBe(true);
+    expect(await readFile(join(user.folder, 'a.md'), 'utf8')).toBe('kept');
+    await until(() => user.record().state === 'degraded');
+    expect(await user.status()).toMatchObject({
+      state: 'degraded',
+      problem: { code: 'uploads-failing' },
+      pending: { files: [{ name: 'a.md' }] },
+    });
+    server.objectStore.faults.clear();
+    expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+    expect(await user.bucket.text('a.md')).toBe('kept');
+  },
+);
+
+mountTest('a forced unmount names what stays, and the next mount uploads it', async () => {
+  const user = await openMountUser(server, 'forced');
+  await user.mount();
+  cutOff();
+  await writeFile(join(user.folder, 'a.md'), 'kept');
+  const forced = await user.cloud('unmount', '--force');
+  expect(forced.exitCode).toBe(3);
+  expect(forced.stdout).toContain('1 file (4 B) not uploaded yet');
+  expect(forced.stdout).toContain('a.md');
+  expect(await isMounted(user.folder)).toBe(false);
+  expect(await user.status()).toMatchObject({
+    state: 'unmounted',
+    pending: { files: [{ name: 'a.md', size: 4 }], bytes: 4 },
+  });
+  server.objectStore.faults.clear();
+  await user.mount('--profile', 'fast');
+  await until(async () => (await user.bucket.names()).includes('a.md'));
+  expect(await user.bucket.text('a.md')).toBe('kept');
+  await user.json('unmount');
+});
+
+mountTest('new keys reach a running mount whose keys were revoked', async () => {
+  const user = await openMountUser(server, 'renewed');
+  await user.mount('--profile', 'fast');
+  const secrets = openSecretStore(user.host);
+  const stored = (await secrets.getPassword(STORED.bucketKey, 'renewed')) ?? '';
+  await user.api.revokeMountCredential((JSON.parse(stored) as { id: string }).id);
+  await writeFile(join(user.folder, 'a.md'), 'waits');
+  await until(() => user.record().problem?.code === 'uploads-failing');
+  expect((await user.status()).problem?.message).toContain('refuses the keys');
+  const issued = await user.api.createMountCredential({ description: 'renewed' });
+  await secrets.setPassword(STORED.bucketKey, 'renewed', JSON.stringify(issued));
+  await until(async () => (await user.bucket.names()).includes('a.md'));
+  expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+});
