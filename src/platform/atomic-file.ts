@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -21,7 +20,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const mode = options.mode ?? 0o600;
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = join(folder, `.${basename(path)}.${uniqueSuffix()}.tmp`);
   try {
     const file = await open(temporary, 'wx', mode);
     try {
@@ -36,6 +35,13 @@ export async function writeFileAtomic(
     throw error;
   }
   await syncFolder(folder);
+}
+
+let written = 0;
+/** Unlike any other writer's; `wx` sees to the rest, so this need not be unguessable. */
+function uniqueSuffix(): string {
+  written += 1;
+  return `${process.pid}-${written}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 /** Makes a rename or an unlink in `folder` durable. Windows has no such call and needs none. */
