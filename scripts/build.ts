@@ -1,32 +1,15 @@
 /** Bundles src into dist: one entry a command, shared code split into chunks. */
 import { fileURLToPath } from 'node:url';
-import { existsSync, globSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { build, type Plugin } from 'esbuild';
-
-/**
- * Takes Node's own modules by `process.getBuiltinModule` instead of `import`: an ES import of one
- * builds a facade that runs every lazy getter of it (`node:crypto` alone 10 ms), on each start.
- */
-const builtins: Plugin = {
-  name: 'builtins',
-  setup(bundle) {
-    const names = new RegExp(`^(node:.+|${builtinModules.join('|')})$`);
-    bundle.onResolve({ filter: names }, ({ path }) => ({
-      path: path.startsWith('node:') ? path : `node:${path}`,
-      namespace: 'builtin',
-    }));
-    bundle.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-      loader: 'js',
-    }));
-  },
-};
+import { dirname } from 'node:path';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
 // Built beside and then put in place, so that a program that starts meanwhile finds all of one.
 const fresh = `dist.${process.pid}`;
-await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli/main.ts',
@@ -35,6 +18,7 @@ await build({
   ],
   outbase: 'src',
   outdir: fresh,
+  write: false,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -46,14 +30,38 @@ await build({
   logLevel: 'warning',
   // The first is native; oclif asks for the others only in a development checkout of TypeScript.
   external: ['@napi-rs/keyring', 'typescript', 'tsx', 'ts-node'],
-  plugins: [builtins],
-  // CommonJS inside the bundle asks for `require` of Node's own modules.
   banner: {
-    js: "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);",
+    js: "const require=globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url);",
   },
 });
-
+for (const { path, text } of outputFiles) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, withPlainBuiltins(text));
+}
 const old = `${root}dist.old.${process.pid}`;
 if (existsSync(`${root}dist`)) renameSync(`${root}dist`, old);
 renameSync(`${root}${fresh}`, `${root}dist`);
 rmSync(old, { recursive: true, force: true });
+
+/**
+ * Takes Node's own modules by `process.getBuiltinModule` instead of `import` and `require`: both
+ * build a facade that runs every lazy getter of the module (`node:crypto` alone 10 ms) on each start.
+ */
+function withPlainBuiltins(code: string): string {
+  const names = builtinModules.filter((each) => !each.startsWith('_'));
+  const name = `((?:node:)?(?:${names.join('|')}))`;
+  const take = (module: string): string =>
+    // `globalThis`, because a module may name its import `process`.
+    `globalThis.process.getBuiltinModule("${module}")`;
+  const clause = '(?:([\\w$]+),?)?(\\{[^}]*\\})?(?:\\*as ([\\w$]+))?';
+  return code
+    .replace(new RegExp(`\\b__require\\("${name}"\\)`, 'g'), (_, module: string) => take(module))
+    .replace(
+      new RegExp(`(?<=^|[;}\\n])import\\s?${clause}\\s?from"${name}";`, 'g'),
+      (_, whole?: string, named?: string, space?: string, module: string = '') =>
+        [whole, space, named?.replaceAll(' as ', ':')]
+          .filter((binding) => binding !== undefined)
+          .map((binding) => `const ${binding}=${take(module)};`)
+          .join(''),
+    );
+}
