@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Places } from '../platform/places.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
@@ -9,6 +8,8 @@ import type { BucketAccess } from '../session/bucket-access.ts';
  */
 export function mountId(access: Pick<BucketAccess, 'server' | 'tenant' | 'bucket'>): string {
   const slug = access.tenant.slug.replace(/[^A-Za-z0-9-]/g, '-').slice(0, 40);
+  // Loaded here, because `mount-status` needs this file and no hash, and is to start at once.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const digest = createHash('sha256')
     .update(`${access.server}\0${access.tenant.id}\0${access.bucket}`)
     .digest('hex');
