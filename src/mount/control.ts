@@ -158,7 +158,10 @@ export function askControl(
     socket.on('error', (error) => fail(new NoAnswerError(error.message)));
     socket.on('close', () => fail(new NoAnswerError('hung up')));
     socket.write(`${JSON.stringify(request)}\n`);
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // readline passes the socket's errors on, and one that nobody hears ends the process.
+    lines.on('error', (error: Error) => fail(new NoAnswerError(error.message)));
+    lines.on('line', (line) => {
       const said = parseAnswer(line);
       if (said === undefined) fail(new NoAnswerError('an answer that is none'));
       else if ('error' in said) fail(abortErrorOf(said.error));

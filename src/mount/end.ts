@@ -40,6 +40,8 @@ interface Ending extends EndOptions {
 
 /** How long the cache is looked through for files left to upload, in milliseconds. */
 const SCAN_MS = 10_000;
+/** How long rclone may take to unmount before it is done without it, in milliseconds. */
+const FORCED_CALL_MS = 2000;
 /** How long rclone may take to note that a file was closed, in milliseconds. */
 const NOTED_WITHIN_MS = 10_000;
 
@@ -147,7 +149,7 @@ async function unmount(ending: Ending): Promise<void> {
   const { served, adapter, platform, force } = ending;
   const { path } = ending.record;
   try {
-    await served.vfs.unmount(path);
+    await served.vfs.unmount(path, force ? { timeoutMs: FORCED_CALL_MS } : undefined);
   } catch (error) {
     if (!force) await refuseWhileBusy(ending);
     if (force && (await detachMount(adapter, path, platform))) return;

@@ -8,6 +8,7 @@ import type { BucketAccess } from '../session/bucket-access.ts';
 import { serveControl, type ControlRequest, type ControlServer } from './control.ts';
 import type { DrainProgress } from './drain.ts';
 import { endMount, type EndOptions } from './end.ts';
+import { Endings } from './endings.ts';
 import { assess, keepsEnding, liveStatus, rcloneEnded } from './health.ts';
 import { mountFolders, type MountFolders } from './identity.ts';
 import { findMount, readMountTable } from './mount-table.ts';
@@ -71,12 +72,6 @@ export async function superviseMount(host: Host, id: string, deps: SupervisorDep
   }
 }
 
-interface Ending {
-  force: boolean;
-  withdraw: AbortController;
-  kept: Promise<PendingWork>;
-}
-
 interface EndRequest {
   force: boolean;
   timeoutMs?: number | undefined;
@@ -91,7 +86,7 @@ class Supervisor {
   /** Settles when the last start is over, well or not. */
   #starting: Promise<unknown> = Promise.resolve();
   /** An unmount under way; the mount goes on if it fails. */
-  #ending: Ending | undefined;
+  readonly #endings = new Endings();
   readonly #ended = new AbortController();
   readonly #restarts: number[] = [];
   #silences = 0;
@@ -171,7 +166,7 @@ class Supervisor {
       );
       const gone = served?.exited.then(() => 'gone' as const) ?? Promise.resolve('gone' as const);
       const what = await Promise.race([gone, tick]);
-      if (this.#ending !== undefined) await this.#endingIsOver();
+      if (this.#endings.underWay) await this.#endings.over();
       else if (what === 'gone') await this.#restart();
       else if (what === 'tick' && served !== undefined) await this.#lookAfter(served);
     }
@@ -201,12 +196,8 @@ class Supervisor {
       }
       const wait = Math.min(30_000, 1000 * 2 ** attempt);
       await clock.sleep(wait, this.#ended.signal).catch(() => undefined);
-      await this.#endingIsOver();
+      await this.#endings.over();
     }
-  }
-
-  async #endingIsOver(): Promise<void> {
-    await this.#ending?.kept.catch(() => undefined);
   }
 
   async #noteRestart(why: AbortError): Promise<void> {
@@ -227,7 +218,7 @@ class Supervisor {
     if (this.#silences >= MAX_SILENCES) await served.stop(0);
     if (problem?.exitCode === ExitCode.auth) await this.#renewKeys(served);
     const known = this.#record;
-    if (this.#ending !== undefined || isSame(known, state, problem?.message)) return;
+    if (this.#endings.underWay || isSame(known, state, problem?.message)) return;
     await this.#keeper.note({
       state,
       problem: problem === undefined ? null : this.#keeper.problemOf(problem),
@@ -261,31 +252,14 @@ class Supervisor {
     }
   }
 
-  /** One at a time: who asks meanwhile gets the same answer, but to force it cuts the wait short. */
-  async #end(
+  #end(
     request: EndRequest,
     onProgress?: (progress: DrainProgress) => void,
     signal?: AbortSignal,
   ): Promise<PendingWork> {
-    if (request.force && this.#ending?.force === false) {
-      this.#ending.withdraw.abort(forcedMeanwhile());
-      await this.#endingIsOver();
-    }
-    this.#ending ??= this.#begin(request, onProgress, signal);
-    return this.#ending.kept;
-  }
-
-  #begin(
-    request: EndRequest,
-    onProgress: ((progress: DrainProgress) => void) | undefined,
-    signal: AbortSignal | undefined,
-  ): Ending {
-    const withdraw = new AbortController();
-    const signals = [withdraw.signal, ...(signal === undefined ? [] : [signal])];
-    const kept = this.#finish(request, onProgress, AbortSignal.any(signals)).finally(() => {
-      this.#ending = undefined;
-    });
-    return { force: request.force, withdraw, kept };
+    return this.#endings.end(request.force, signal, (either) =>
+      this.#finish(request, onProgress, either),
+    );
   }
 
   async #finish(
@@ -316,12 +290,6 @@ class Supervisor {
       ...{ served: this.#served, record: this.#record },
     });
   }
-}
-
-function forcedMeanwhile(): AbortError {
-  return new AbortError('forced-meanwhile', 'Somebody else forces this unmount.', {
-    exitCode: ExitCode.mount,
-  });
 }
 
 function isSame(known: MountRecord, state: string, message: string | undefined): boolean {

@@ -37,7 +37,7 @@ export interface Vfs {
   md5(name: string): Promise<{ md5: string | undefined } | undefined>;
   mountTypes(): Promise<string[]>;
   mount(request: MountRequest): Promise<void>;
-  unmount(path: string): Promise<void>;
+  unmount(path: string, options?: RcCallOptions): Promise<void>;
   mountPoints(): Promise<string[]>;
   queue(): Promise<QueuedUpload[]>;
   stats(): Promise<VfsStats>;
@@ -111,8 +111,8 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
     mount: async (request) => {
       await ask('mount/mount', { fs, ...request }, Anything);
     },
-    unmount: async (path) => {
-      await ask('mount/unmount', { mountPoint: path }, Anything);
+    unmount: async (path, options = { timeoutMs }) => {
+      await rc.call('mount/unmount', { mountPoint: path }, Anything, options);
     },
     mountPoints: async () =>
       (await ask('mount/listmounts', {}, MountPoints)).mountPoints.map((each) => each.MountPoint),

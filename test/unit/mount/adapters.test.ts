@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { adapterOf, chooseAdapter, vfsOptions, type Machine } from '../../../src/mount/adapters.ts';
+import { findProfile, MOUNT_PROFILES } from '../../../src/mount/profiles.ts';
+
+const everything: Machine = {
+  platform: 'linux',
+  isRoot: true,
+  capabilities: { mount: true, nfsmount: true },
+  fuseDevice: true,
+  fusermount: true,
+  mountNfs: true,
+  winfsp: true,
+};
+
+describe('the way a machine mounts', () => {
+  const bounded = ['soft', 'intr', 'timeo=20', 'retrans=2'];
+  test.each([
+    [
+      'Linux with FUSE',
+      {},
+      [
+        'fuse',
+        ['mount', 'mount2'],
+        {},
+        [
+          ['fusermount3', '-uz', '/m'],
+          ['fusermount', '-uz', '/m'],
+          ['umount', '-l', '/m'],
+        ],
+      ],
+    ],
+    [
+      'Linux without /dev/fuse, as root',
+      { fuseDevice: false },
+      [
+        'nfs',
+        ['nfsmount'],
+        { ExtraOptions: [...bounded, 'nolock'] },
+        [['umount', '-f', '-l', '/m']],
+      ],
+    ],
+    [
+      'macOS',
+      { platform: 'darwin', isRoot: false, fuseDevice: false, fusermount: false },
+      ['nfs', ['nfsmount'], { ExtraOptions: [...bounded, 'nolocks'] }, [['umount', '-f', '/m']]],
+    ],
+    [
+      'Windows with WinFsp',
+      { platform: 'win32', fuseDevice: false },
+      ['winfsp', ['cmount', 'mount'], { NetworkMode: true }, []],
+    ],
+  ] as const)('%s', (_what, differs, [kind, mountTypes, mountOptions, detach]) => {
+    const adapter = chooseAdapter({ ...everything, ...differs });
+    expect({ ...adapter, detach: adapter.detach('/m') }).toMatchObject({
+      ...{ kind, mountTypes, mountOptions, detach },
+      wantsFolder: kind !== 'winfsp',
+    });
+    // A record of it is enough to end it where nothing can be probed any more.
+    const platform = 'platform' in differs ? differs.platform : 'linux';
+    const again = adapterOf({ kind, reason: adapter.reason }, platform);
+    expect({ ...again, detach: again.detach('/m') }).toEqual({
+      ...adapter,
+      detach: adapter.detach('/m'),
+    });
+  });
+
+  test.each([
+    ['no FUSE and not root', { fuseDevice: false, isRoot: false }, 13, '/dev/fuse'],
+    ['no FUSE and no mount.nfs', { fuseDevice: false, mountNfs: false }, 13, '/dev/fuse'],
+    ['no fusermount3', { fusermount: false, isRoot: false }, 13, 'fusermount3'],
+    [
+      'an rclone that cannot mount',
+      { capabilities: { mount: false, nfsmount: false } },
+      13,
+      'cannot mount',
+    ],
+    [
+      'macOS with an rclone without nfsmount',
+      { platform: 'darwin', capabilities: { mount: false, nfsmount: false } },
+      12,
+      'cannot mount',
+    ],
+    ['Windows without WinFsp', { platform: 'win32', winfsp: false }, 13, 'WinFsp'],
+  ] as const)('%s is told with what to do', (_what, differs, exitCode, words) => {
+    let thrown: unknown;
+    try {
+      chooseAdapter({ ...everything, ...differs });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'cannot-mount', exitCode });
+    expect((thrown as Error).message).toContain(words);
+    expect((thrown as { suggestions: string[] }).suggestions.length).toBeGreaterThan(0);
+  });
+});
+
+describe('profiles', () => {
+  test('become the options of the file system that they promise', () => {
+    expect(vfsOptions(findProfile('fast'), false)).toMatchObject({
+      CacheMode: 'full',
+      DirCacheTime: '5s',
+      WriteBack: '1s',
+      ReadOnly: false,
+    });
+    expect(vfsOptions(findProfile('safe'), true)).toMatchObject({
+      DirCacheTime: '15s',
+      WriteBack: '2s',
+      ReadOnly: true,
+    });
+  });
+
+  test('say in their texts the numbers that they have', () => {
+    for (const { summary, freshnessSeconds, writeBackSeconds } of MOUNT_PROFILES) {
+      expect(summary).toContain(`within ${freshnessSeconds} s`);
+      expect(summary).toContain(`after ${writeBackSeconds} s`);
+      // A file that is due at once is never seen in the queue, so an unmount could not wait for it.
+      expect(writeBackSeconds).toBeGreaterThan(0);
+    }
+  });
+
+  test('that do not exist are refused with those that do', () => {
+    expect(() => findProfile('turbo')).toThrow(/no mount profile named turbo/);
+  });
+});
