@@ -119,29 +119,32 @@ async function send(
   request: StoreRequest | undefined,
   cut: boolean,
 ): Promise<void> {
-  response.statusCode = reply.status;
   // What is left of a body that was refused halfway is read and dropped: Node does so only for
   // bodies that nobody began to read, and most clients send all of it before they look.
   if (request !== undefined && !request.message.complete) request.message.resume();
+  const headers = ['x-amz-request-id', request?.id ?? '', 'server', 'cloud-object-store'];
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
-    if (value !== undefined) response.setHeader(name, toLatin1(value));
+    if (value !== undefined) headers.push(name, toLatin1(value));
   }
-  response.setHeader('x-amz-request-id', request?.id ?? '');
-  response.setHeader('server', 'cloud-object-store');
   // A body that was not wanted is not waited for: the client learns by the closed connection.
   if (request?.headers.has('expect') === true && !request.message.complete) {
-    response.setHeader('connection', 'close');
+    headers.push('connection', 'close');
   }
   const { body } = reply;
   if (typeof body === 'object' && 'bytes' in body) {
-    response.setHeader('content-length', body.size);
+    if (reply.headers?.['content-length'] === undefined) {
+      headers.push('content-length', String(body.size));
+    }
+    response.writeHead(reply.status, headers);
     await stream(store.faults.throttle(body.bytes), response, cut ? body.size / 2 : undefined);
     return;
   }
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? new Uint8Array(0));
-  if (!response.hasHeader('content-length') && ![204, 304].includes(reply.status)) {
-    response.setHeader('content-length', bytes.length);
+  const announced = reply.headers?.['content-length'] !== undefined;
+  if (!announced && reply.status !== 204 && reply.status !== 304) {
+    headers.push('content-length', String(bytes.length));
   }
+  response.writeHead(reply.status, headers);
   if (cut) {
     response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
   } else if (store.faults.settings.bandwidth > 0 && bytes.length > 0) {

@@ -1,12 +1,7 @@
 import type { AccessKeys, Identity } from './access-keys.ts';
 import { S3Error } from './errors.ts';
-import {
-  readClaim,
-  UNSIGNED_PAYLOAD,
-  verifyClaim,
-  type SignedParts,
-  type VerifiedSignature,
-} from './sigv4.ts';
+import { readClaim, type SignedParts } from './sigv4-claim.ts';
+import { UNSIGNED_PAYLOAD, verifyClaim, type VerifiedSignature } from './sigv4.ts';
 
 export interface Authenticated {
   identity: Identity;

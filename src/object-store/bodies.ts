@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, hash, randomBytes } from 'node:crypto';
 import { constants, readdirSync, mkdirSync, rmSync } from 'node:fs';
 import { copyFile, link, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -72,6 +72,22 @@ export class Bodies {
 
   #path(file: string): string {
     return join(this.#folder, file.slice(0, 1), file);
+  }
+
+  /** A small body that is in memory already. */
+  receiveWhole(content: Uint8Array, options: ReceiveOptions): ReceivedBody {
+    const checksums = options.checksums.map((name) => {
+      const hasher = checksumHasher(name);
+      hasher.update(content);
+      return [name, hasher.digest()] as const;
+    });
+    return {
+      size: content.length,
+      md5: hash('md5', content),
+      sha256: options.sha256 ? hash('sha256', content) : undefined,
+      checksums: new Map(checksums),
+      content,
+    };
   }
 
   /**

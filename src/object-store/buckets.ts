@@ -37,13 +37,21 @@ function toBucket(row: Row): Bucket {
 
 export class Buckets {
   readonly #database: Database;
+  /** Every request asks for its bucket, some of them three times. */
+  readonly #known = new Map<string, Bucket>();
   constructor(database: Database) {
     this.#database = database;
   }
 
   find(name: string): Bucket | undefined {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
     const row = this.#database.get('SELECT * FROM buckets WHERE name = ?', name);
-    return row === undefined ? undefined : toBucket(row);
+    if (row === undefined) return undefined;
+    const bucket = toBucket(row);
+    // What a write reads of its own changes may be undone, so only others' reads are kept.
+    if (!this.#database.writing) this.#known.set(name, bucket);
+    return bucket;
   }
 
   /** @throws S3Error NoSuchBucket */
@@ -84,6 +92,7 @@ export class Buckets {
   }
 
   setNotifications(id: number, notifications: string | undefined): void {
+    this.#known.clear();
     this.#database.run(
       'UPDATE buckets SET notifications = ? WHERE id = ?',
       notifications ?? null,
@@ -92,10 +101,12 @@ export class Buckets {
   }
 
   setSoftDelete(id: number, days: number | undefined): void {
+    this.#known.clear();
     this.#database.run('UPDATE buckets SET soft_delete_days = ? WHERE id = ?', days ?? null, id);
   }
 
   setRegions(id: number, regions: string): void {
+    this.#known.clear();
     this.#database.run('UPDATE buckets SET regions = ? WHERE id = ?', regions, id);
   }
 
@@ -115,6 +126,7 @@ export class Buckets {
   }
 
   remove(id: number): void {
+    this.#known.clear();
     this.#database.run('DELETE FROM snapshots WHERE bucket = ?', id);
     this.#database.run('DELETE FROM buckets WHERE id = ?', id);
   }

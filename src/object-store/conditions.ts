@@ -36,9 +36,12 @@ export function checkReadConditions(headers: Headers, version: Version, prefix =
  * Conditions of a write. They are checked inside the transaction that writes, so of two writers
  * with the same condition one fails.
  *
+ * @param current looks the present version up; called only if there is a condition
  * @throws S3Error PreconditionFailed, or NoSuchKey for If-Match on nothing
  */
-export function checkWriteConditions(headers: Headers, version: Version | undefined): void {
+export function checkWriteConditions(headers: Headers, current: () => Version | undefined): void {
+  if (!headers.has('if-match') && !headers.has('if-none-match')) return;
+  const version = current();
   const ifMatch = headers.get('if-match');
   if (ifMatch !== undefined) {
     if (version === undefined) throw new S3Error('NoSuchKey', 'The specified key does not exist.');

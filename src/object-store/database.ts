@@ -168,7 +168,13 @@ export class Database {
     const outcomes: { waiting: Waiting; value: unknown; error: unknown }[] = [];
     try {
       this.run('BEGIN IMMEDIATE');
-      for (const waiting of batch) outcomes.push(this.#runOne(waiting));
+      const [only] = batch;
+      // A write that is alone needs no savepoint: if it fails, there is nothing else to keep.
+      if (batch.length === 1 && only !== undefined) {
+        outcomes.push({ waiting: only, value: only.run(), error: undefined });
+      } else {
+        for (const waiting of batch) outcomes.push(this.#runOne(waiting));
+      }
       this.#checkDisk();
       this.run('COMMIT');
     } catch (error) {
@@ -203,6 +209,11 @@ export class Database {
     } catch {
       // SQLite has already rolled back; the error that led here is what the callers get.
     }
+  }
+
+  /** Whether a write is being run: what is read now may yet be undone. */
+  get writing(): boolean {
+    return this.#database.isTransaction;
   }
 
   run(sql: string, ...parameters: Parameter[]): { changes: number; lastInsertRowid: number } {

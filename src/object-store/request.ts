@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { S3Error } from './errors.ts';
-import type { SignedParts } from './sigv4.ts';
+import type { SignedParts } from './sigv4-claim.ts';
 
 /** A request as the operations see it: decoded once, before anything acts on it. */
 export interface StoreRequest extends SignedParts {
@@ -41,7 +41,7 @@ export function readRequest(
   const headers = readHeaders(message.rawHeaders);
   const { bucket, key } = readAddress(rawPath, headers.get('host') ?? '', domains);
   return {
-    id: randomBytes(8).toString('hex').toUpperCase(),
+    id: requestId(),
     message,
     response,
     method: message.method ?? 'GET',
@@ -53,6 +53,20 @@ export function readRequest(
     key,
     sourceIp: (message.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
   };
+}
+
+const ID_BYTES = 8;
+const randomness = Buffer.alloc(512 * ID_BYTES);
+let used = randomness.length;
+
+/** Sixteen random digits. The randomness is fetched for many at a time: each fetch is dear. */
+function requestId(): string {
+  if (used === randomness.length) {
+    randomFillSync(randomness);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return randomness.toString('hex', used - ID_BYTES, used).toUpperCase();
 }
 
 function readHeaders(raw: readonly string[]): Map<string, string> {

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
 /** Bodies up to this many bytes are kept in the index and share its fsync. */
-const INLINE_LIMIT = 64 * 1024;
+export const INLINE_LIMIT = 64 * 1024;
 const WRITE_SIZE = 1024 * 1024;
 
 /** Keeps a body in memory until it outgrows the index, then moves it to a file. */

@@ -43,7 +43,7 @@ export async function completeMultipartUpload(call: Call): Promise<Reply> {
     // A part that was uploaded again since then has other bytes than those that were checked.
     chooseParts(store.uploads.parts(upload.id, 0, MAX_PARTS), named);
     const current = store.buckets.require(target.bucket);
-    checkWriteConditions(request.headers, store.objects.find(current.id, target.key));
+    checkWriteConditions(request.headers, () => store.objects.find(current.id, target.key));
     const record: ObjectRecord = {
       key: target.key,
       stamp: store.stamps.next(),

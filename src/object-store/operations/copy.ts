@@ -105,7 +105,7 @@ async function copy(
   try {
     const object = await store.database.write(() => {
       const bucket = store.buckets.require(target.bucket);
-      checkWriteConditions(request.headers, store.objects.find(bucket.id, target.key));
+      checkWriteConditions(request.headers, () => store.objects.find(bucket.id, target.key));
       const record: ObjectRecord = {
         ...source.object,
         key: target.key,
@@ -147,7 +147,7 @@ async function rename(
       if (current?.stamp !== source.object.stamp) {
         throw new S3Error('ConditionalRequestConflict', 'The source changed while it was renamed.');
       }
-      checkWriteConditions(request.headers, store.objects.find(to.id, target.key));
+      checkWriteConditions(request.headers, () => store.objects.find(to.id, target.key));
       const stamp = store.stamps.next();
       if (duplicate === undefined) store.objects.detach(from.id, current.key);
       else store.objects.remove(from, current.key, stamp);

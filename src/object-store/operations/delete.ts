@@ -40,7 +40,7 @@ async function remove(
   const removed = await store.database.write(() => {
     const bucket = store.buckets.require(name);
     const current = store.objects.find(bucket.id, key);
-    if (conditions.has('if-match')) checkWriteConditions(conditions, current);
+    if (conditions.has('if-match')) checkWriteConditions(conditions, () => current);
     return store.objects.remove(bucket, key, store.stamps.next());
   });
   if (removed !== undefined) store.notifier.notify('OBJECT_DELETED', name, removed);

@@ -17,7 +17,7 @@ export async function putObject(call: Call): Promise<Reply> {
   try {
     const object = await store.database.write(() => {
       const bucket = store.buckets.require(target.bucket);
-      checkWriteConditions(request.headers, store.objects.find(bucket.id, target.key));
+      checkWriteConditions(request.headers, () => store.objects.find(bucket.id, target.key));
       const record: ObjectRecord = {
         key: target.key,
         stamp: store.stamps.next(),

@@ -29,7 +29,7 @@ export async function restoreObject(call: Call): Promise<Reply> {
   const object = await store.database.write(() => {
     const bucket = store.buckets.require(target.bucket);
     const deleted = requireDeleted(call, bucket.id, target.key, version);
-    checkWriteConditions(request.headers, store.objects.find(bucket.id, target.key));
+    checkWriteConditions(request.headers, () => store.objects.find(bucket.id, target.key));
     store.objects.restore(bucket, deleted, store.stamps.next());
     return deleted;
   });

@@ -1,5 +1,5 @@
-import { createHmac, createHash } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { HttpConnection, type Exchanged } from './http-connection.ts';
 
 /** A store under load: where it is and who asks. */
 export interface Target {
@@ -14,17 +14,22 @@ export interface Target {
  */
 export class LoadClient {
   readonly #target: Target;
-  readonly #agent: Agent;
   readonly #host: string;
-  readonly #port: number;
-  #key: { day: string; key: Buffer } | undefined;
+  readonly #connections: HttpConnection[];
+  readonly #idle: HttpConnection[];
+  readonly #queue: ((connection: HttpConnection) => void)[] = [];
+  #key: { day: string; key: KeyObject } | undefined;
+  #time = { second: 0, text: '' };
 
   constructor(target: Target, connections: number) {
-    const { hostname, port } = new URL(target.url);
+    const { host, hostname, port } = new URL(target.url);
     this.#target = target;
-    this.#host = hostname;
-    this.#port = Number(port);
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+    this.#host = host;
+    this.#connections = Array.from(
+      { length: connections },
+      () => new HttpConnection(hostname, Number(port)),
+    );
+    this.#idle = [...this.#connections];
   }
 
   /** Resolves with the size of the reply, or with its text if the request has a query. */
@@ -40,70 +45,64 @@ export class LoadClient {
     path: string,
     body: Uint8Array | undefined,
     keep: boolean,
-  ): Promise<{ status: number; size: number; body: Buffer }> {
-    const [pathname = '', query = ''] = path.split('?');
-    const headers = this.#sign(method, pathname, query);
-    return await new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          agent: this.#agent,
-          host: this.#host,
-          port: this.#port,
-          method,
-          path,
-          headers: { ...headers, ...(body && { 'content-length': body.length }) },
-        },
-        (response) => {
-          let size = 0;
-          const kept: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => {
-            size += chunk.length;
-            if (keep) kept.push(chunk);
-          });
-          response.on('error', reject);
-          response.on('end', () => {
-            if (!response.complete) reject(new Error(`${method} ${path}: cut`));
-            else resolve({ status: response.statusCode ?? 0, size, body: Buffer.concat(kept) });
-          });
-        },
-      );
-      outgoing.on('error', reject);
-      outgoing.end(body);
-    });
+  ): Promise<Exchanged> {
+    const connection = this.#idle.pop() ?? (await this.#nextIdle());
+    try {
+      return await connection.exchange(this.#head(method, path), body, keep);
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#idle.push(connection);
+      else next(connection);
+    }
   }
 
-  #sign(method: string, pathname: string, query: string): Record<string, string> {
-    const time = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
+  #nextIdle(): Promise<HttpConnection> {
+    return new Promise((resolve) => this.#queue.push(resolve));
+  }
+
+  /** Request line and headers, signed. */
+  #head(method: string, path: string): string {
+    const [pathname = '', query = ''] = path.split('?');
+    const time = this.#now();
     const day = time.slice(0, 8);
-    const host = `${this.#host}:${this.#port}`;
     const scope = `${day}/auto/s3/aws4_request`;
     const names = 'host;x-amz-content-sha256;x-amz-date';
-    const canonical = `${method}\n${pathname}\n${query}\nhost:${host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:${time}\n\n${names}\nUNSIGNED-PAYLOAD`;
-    const digest = createHash('sha256').update(canonical).digest('hex');
+    const digest = hash(
+      'sha256',
+      `${method}\n${pathname}\n${query}\nhost:${this.#host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:${time}\n\n${names}\nUNSIGNED-PAYLOAD`,
+    );
     const signature = createHmac('sha256', this.#signingKey(day))
       .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`)
       .digest('hex');
-    return {
-      host,
-      'x-amz-date': time,
-      'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
-      authorization: `AWS4-HMAC-SHA256 Credential=${this.#target.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
-    };
+    return (
+      `${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\nx-amz-date: ${time}\r\n` +
+      'x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n' +
+      `authorization: AWS4-HMAC-SHA256 Credential=${this.#target.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`
+    );
   }
 
-  #signingKey(day: string): Buffer {
+  #now(): string {
+    const second = Math.floor(Date.now() / 1000);
+    if (this.#time.second !== second) {
+      const text = new Date(second * 1000).toISOString().replace(/[-:]|\.\d{3}/g, '');
+      this.#time = { second, text };
+    }
+    return this.#time.text;
+  }
+
+  #signingKey(day: string): KeyObject {
     if (this.#key?.day !== day) {
       let key: string | Buffer = `AWS4${this.#target.secretAccessKey}`;
       for (const text of [day, 'auto', 's3', 'aws4_request']) {
         key = createHmac('sha256', key).update(text).digest();
       }
-      this.#key = { day, key: key as Buffer };
+      this.#key = { day, key: createSecretKey(key as Buffer) };
     }
     return this.#key.key;
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const connection of this.#connections) connection.close();
   }
 }
 

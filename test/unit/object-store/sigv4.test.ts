@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeChunked } from '../../../src/object-store/chunked.ts';
 import { S3Error } from '../../../src/object-store/errors.ts';
-import {
-  readClaim,
-  sha256Hex,
-  verifyClaim,
-  type SignedParts,
-} from '../../../src/object-store/sigv4.ts';
+import { readClaim, type SignedParts } from '../../../src/object-store/sigv4-claim.ts';
+import { sha256Hex, verifyClaim } from '../../../src/object-store/sigv4.ts';
 
 // Keys, requests and signatures are the worked examples of the Amazon S3 API reference,
 // "Authenticating Requests (AWS Signature Version 4)".
