@@ -1,6 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, afterAll, beforeAll, expect } from 'vitest';
+import { listRecords } from '../../../src/mount/record.ts';
+import { isRunning } from '../../../src/platform/processes.ts';
 import { STORED } from '../../../src/session/open.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
 import { isMounted, mountTest, openMountUser, until } from '../../support/mount-user.ts';
@@ -8,7 +10,9 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ tenants: ['down', 'drain', 'forced', 'renewed'] });
+  server = await startTestServer({
+    tenants: ['down', 'drain', 'forced', 'impatient', 'early', 'renewed'],
+  });
 });
 afterAll(() => server.close());
 afterEach(() => server.objectStore.faults.clear());
@@ -70,6 +74,36 @@ mountTest('a forced unmount names what stays, and the next mount uploads it', as
   await until(async () => (await user.bucket.names()).includes('a.md'));
   expect(await user.bucket.text('a.md')).toBe('kept');
   await user.json('unmount');
+});
+
+mountTest('forcing cuts an unmount short that waits for the storage', async () => {
+  const user = await openMountUser(server, 'impatient');
+  const { supervisor, rclone } = await user.mount();
+  cutOff();
+  await writeFile(join(user.folder, 'a.md'), 'kept');
+  const waiting = user.error('unmount');
+  await until(() => user.record().state === 'draining');
+  const forced = await user.json('unmount', '--force').catch((error: unknown) => error);
+  expect(String(forced)).toContain('exit 3');
+  expect(await waiting).toMatchObject({ code: 'forced-meanwhile', exitCode: 13 });
+  expect(await isMounted(user.folder)).toBe(false);
+  expect([supervisor, rclone].map((each) => isRunning(each!))).toEqual([false, false]);
+  expect((await user.status()).pending.files).toMatchObject([{ name: 'a.md' }]);
+});
+
+mountTest('an unmount during the start leaves nothing mounted or running', async () => {
+  const user = await openMountUser(server, 'early');
+  server.objectStore.faults.set({ latencyMs: 1000 });
+  const mounting = user.cloud('mount', '--path', user.folder);
+  await until(() => (listRecords(user.host.places)[0]?.rclone ?? null) !== null);
+  const { supervisor, rclone } = user.record();
+  expect(user.record().state).toBe('mounting');
+  expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+  await mounting;
+  await until(() => !isRunning(supervisor!));
+  expect(isRunning(rclone!)).toBe(false);
+  expect(await isMounted(user.folder)).toBe(false);
+  expect(user.record()).toMatchObject({ state: 'unmounted', rclone: null });
 });
 
 mountTest('new keys reach a running mount whose keys were revoked', async () => {
