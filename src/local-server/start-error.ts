@@ -8,6 +8,7 @@ import { ServerStartError } from '../server/errors.ts';
 /** A service manager need not try again what only a person can put right. */
 const EXIT: Record<ServerStartError['code'], ExitCode> = {
   'invalid-setting': ExitCode.needsPerson,
+  'invalid-flag': ExitCode.usage,
   'port-taken': ExitCode.failed,
   'address-not-available': ExitCode.failed,
   'folder-not-writable': ExitCode.failed,

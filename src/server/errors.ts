@@ -5,6 +5,7 @@ export class ServerStartError extends Error {
   override readonly name = 'ServerStartError';
   readonly code:
     | 'invalid-setting'
+    | 'invalid-flag'
     | 'port-taken'
     | 'address-not-available'
     | 'folder-not-writable'

@@ -64,7 +64,7 @@ export interface SettingOverrides {
 /**
  * Reads every `CLOUD_SERVER_…` variable once. A secret can be given by `…_FILE` instead.
  *
- * @throws ServerStartError `invalid-setting`, naming the variable, never its value
+ * @throws ServerStartError `invalid-setting`, naming the variable, never its value; `invalid-flag`
  */
 export async function readSettings(
   host: Pick<Host, 'env' | 'places'>,
@@ -137,7 +137,7 @@ function readFaults(flags: FaultFlags): FaultOptions {
     return parseFaultFlags(flags);
   } catch (cause) {
     if (!(cause instanceof FaultFlagError)) throw cause;
-    throw new ServerStartError('invalid-setting', `${cause.message}.`, { cause });
+    throw new ServerStartError('invalid-flag', `${cause.message}.`, { cause });
   }
 }
 

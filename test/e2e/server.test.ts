@@ -125,6 +125,18 @@ describe('cloud server start', () => {
     expect(JSON.parse(migrated.stdout)).toMatchObject({ applied: [] });
   });
 
+  it('makes the trouble of its storage that hidden flags ask for', async () => {
+    const workspace = await openWorkspace();
+    const server = await startServerProcess(workspace, [
+      ...['--port', '0', '--storage-error-rate', '100%'],
+    ]);
+    // Before anybody is asked who they are: without the flag this is a 403.
+    const reply = await fetch(`${server.listening.storage_url}/bucket/key`);
+    expect(reply.status).toBe(503);
+    expect(await reply.text()).toContain('<Code>SlowDown</Code>');
+    await server.stop();
+  });
+
   it('says in one line why it cannot start', async () => {
     const workspace = await openWorkspace();
     const taken = await createSocketOnFreePort();
@@ -148,12 +160,14 @@ describe('cloud server start', () => {
       await start(['--port', '0', '--data', broken]),
       await start([], { CLOUD_SERVER_PORT: 'many' }),
       await start(['--port', '70000']),
+      await start(['--storage-latency', 'long']),
     ]).toEqual([
       { code: 'port-taken', exitCode: 1 },
       { code: 'folder-not-writable', exitCode: 1 },
       { code: 'database-unreadable', exitCode: 78 },
       { code: 'invalid-setting', exitCode: 78 },
       { code: 'usage', exitCode: 2 },
+      { code: 'invalid-flag', exitCode: 2 },
     ]);
   });
 });

@@ -96,7 +96,7 @@ describe('readSettings', () => {
 
   it('refuses a fault flag that makes no sense', async () => {
     await expect(read({}, { storageFaults: { 'storage-latency': 'long' } })).rejects.toMatchObject({
-      code: 'invalid-setting',
+      code: 'invalid-flag',
     });
   });
 });
