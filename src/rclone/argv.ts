@@ -44,6 +44,8 @@ export function bisyncPlanArgv(args: BisyncPlanArgs): string[] {
     ...['bisync', args.local, formatRemotePath(args.remote), '--dry-run', '--force'],
     ...['--config', args.config, '--workdir', args.workdir],
     ...['--compare', 'size,checksum', '--fast-list', '--checkers', '16'],
+    // Otherwise rclone takes `é` in its two Unicode forms for one name and leaves one file out.
+    '--no-unicode-normalization',
     ...(args.checkFilename === undefined
       ? []
       : ['--check-access', '--check-filename', args.checkFilename]),
