@@ -146,9 +146,11 @@ function headOf(answer: S3Answer): ObjectHead {
 
 /** A single PUT's ETag is its MD5; rclone keeps that of a multipart upload as base64 metadata. */
 function md5Of(etag: string, headers: IncomingHttpHeaders): string | null {
+  const own = /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
+  if (own !== undefined) return own;
   const kept = headers['x-amz-meta-md5chksum'];
-  if (typeof kept === 'string' && kept !== '') return Buffer.from(kept, 'base64').toString('hex');
-  return /^"([0-9a-f]{32})"$/.exec(etag)?.[1] ?? null;
+  const md5 = Buffer.from(typeof kept === 'string' ? kept : '', 'base64');
+  return md5.length === 16 ? md5.toString('hex') : null;
 }
 
 function modifiedOf(headers: IncomingHttpHeaders): number {

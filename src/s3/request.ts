@@ -79,6 +79,11 @@ export class S3Transport {
       if (answer.statusCode >= 300) {
         throw errorFromAnswer(answer.statusCode, answer.body, what(request));
       }
+      // A copy that fails on the way says so in the body of an answer that began with 200:
+      // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+      if (/^\s*(?:<\?xml[^>]*\?>\s*)?<Error[\s>]/.test(answer.body)) {
+        throw errorFromAnswer(500, answer.body, what(request));
+      }
       return { status: answer.statusCode, headers: answer.headers };
     } catch (error) {
       throw asS3Error(error, request);

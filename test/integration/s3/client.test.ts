@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createS3Client, type PutObject, type S3Client } from '../../../src/s3/client.ts';
 import { S3RequestError, type S3Failure } from '../../../src/s3/errors.ts';
 import { startTestBucket, type TestBucket } from '../../support/devices.ts';
@@ -104,6 +105,26 @@ describe('the S3 client', () => {
     expect(await failure(s3.get('nothing'))).toBe('not-found');
     foreign.close();
     wrong.close();
+  });
+
+  it('believes an MD5 that somebody wrote beside an object only where the ETag is none', async () => {
+    const stale = Buffer.from(md5('before'), 'hex').toString('base64');
+    await bucket.put('k', 'after', { 'x-amz-meta-md5chksum': stale });
+    expect(await s3.head('k')).toMatchObject({ md5: md5('after') });
+  });
+
+  it('takes a copy that failed after its answer had begun for failed', async () => {
+    const server = createHttpServer((request, answer) => {
+      request.resume().on('end', () => {
+        answer.end('<?xml version="1.0"?>\n<Error><Code>InternalError</Code></Error>');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const late = createS3Client({ ...bucket.access, endpoint: `http://127.0.0.1:${port}` }, 1);
+    onTestFinished(() => late.close());
+    expect(await failure(late.copy('k', '"e"', 'copy'))).toBe('server');
   });
 
   it('sends a write once and a read again', async () => {
