@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { copyFile, link, lstat, open, rm, type FileHandle } from 'node:fs/promises';
+import { copyFile, link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isErrno } from '../platform/atomic-file.ts';
@@ -170,31 +170,52 @@ export function temporaryBeside(path: string): string {
 
 /**
  * Gives `from` the name `to`, unless something has that name by now. `from` must be a private name
- * of ours: it is gone afterwards.
+ * of ours: it is gone afterwards. The inode stays, so a program that has the file open keeps it.
  *
  * @returns false, with `from` untouched, when something stands at `to`
  */
-export async function placeNew(from: string, to: string): Promise<boolean> {
+export async function placeNew(from: string, to: string, makeLink = link): Promise<boolean> {
   try {
-    await link(from, to);
+    await makeLink(from, to);
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error;
-    // No hard links here (FAT, some network file systems): as good as can be, also no-clobber.
-    if (!(await copyNew(from, to))) return false;
+    return renameToClaimed(from, to);
   }
   await rm(from);
   return true;
 }
 
-async function copyNew(from: string, to: string): Promise<boolean> {
+/**
+ * Where there are no hard links (FAT, some network file systems): an empty file claims the name,
+ * and is replaced if it is still there and still empty.
+ */
+async function renameToClaimed(from: string, to: string): Promise<boolean> {
+  let claim: Fingerprint;
   try {
-    await copyFile(from, to, constants.COPYFILE_EXCL);
-    return true;
+    const file = await open(to, 'wx');
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
+      claim = { device: dev, inode: ino, size, modified: mtimeNs, changed: ctimeNs };
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
     throw error;
   }
+  const isClaim = async (): Promise<boolean> => {
+    const now = await fingerprintOf(to);
+    return now !== undefined && isSameContent(now, claim);
+  };
+  if (!(await isClaim())) return false;
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (await isClaim()) await rm(to);
+    throw error;
+  }
+  return true;
 }
 
 /** Copies a file to a new name, with its modification time, and waits until it is on the disk. */
