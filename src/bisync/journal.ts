@@ -30,6 +30,8 @@ export class Journal {
   readonly #file: FileHandle;
   #waiting: string[] = [];
   #flushing: Promise<void> | undefined;
+  /** A write failed and may have left a part of a line, which must not swallow the next one. */
+  #torn = false;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -63,8 +65,11 @@ export class Journal {
       const text = this.#waiting.join('');
       this.#waiting = [];
       if (text !== '') {
-        await this.#file.appendFile(text);
+        const start = this.#torn ? '\n' : '';
+        this.#torn = true;
+        await this.#file.appendFile(start + text);
         await this.#file.datasync();
+        this.#torn = false;
       }
     } finally {
       this.#flushing = undefined;
