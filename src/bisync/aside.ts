@@ -11,8 +11,10 @@ import {
   type LocalVersion,
 } from './local-file.ts';
 import { conflictPath } from './names.ts';
+import { problemOf, reportProblem } from './path-failure.ts';
 import type { ConflictRecord, MovedAside, RunContext } from './run-context.ts';
 import { pathInside } from './safe-path.ts';
+import { isVersion } from './upload.ts';
 
 /**
  * Moves the file, which was just read as `local`, into the trash. If somebody replaced it in
@@ -73,6 +75,7 @@ export async function keepAsConflictCopy(
   for (let number = 1; ; number += 1) {
     const copy = conflictPath(path, machine, run.now(), number);
     const target = await pathInside(run.pair.root, copy, { createFolders: true });
+    if (from === 'cloud' && (await isTakenInBucket(run, copy, content))) continue;
     if (await placeNew(file, target)) await syncFolder(dirname(target));
     else if ((await hashStable(target, run.wait))?.md5 === content?.md5) await rm(file);
     else continue;
@@ -93,16 +96,51 @@ export async function rescueLateWrites(
   run: RunContext,
   asides: readonly MovedAside[],
 ): Promise<void> {
-  for (const { path, aside, fingerprint } of asides) {
-    const now = await statOf(aside);
-    if (now === undefined) continue;
-    if (now.size === fingerprint.size && now.modified === fingerprint.modified) continue;
-    const target = await pathInside(run.pair.root, path, { createFolders: true });
-    const temporary = temporaryBeside(target);
-    await run.journal.write({ type: 'temporary', file: temporary });
+  for (const moved of asides) {
+    try {
+      await rescueLateWrite(run, moved);
+    } catch (error) {
+      run.signal?.throwIfAborted();
+      const { path, reason, message } = problemOf(moved.path, error);
+      // The next run looks at it again.
+      if (!run.tally.asides.includes(moved)) run.tally.asides.push(moved);
+      const where = `what a program wrote late to ${path} is kept in ${moved.aside}`;
+      reportProblem(run, { path, reason, message: `${where}: ${message}` });
+    }
+  }
+}
+
+async function rescueLateWrite(run: RunContext, moved: MovedAside): Promise<void> {
+  const { path, aside, fingerprint } = moved;
+  const now = await statOf(aside);
+  if (now === undefined) return;
+  if (now.size === fingerprint.size && now.modified === fingerprint.modified) return;
+  const target = await pathInside(run.pair.root, path, { createFolders: true });
+  const temporary = temporaryBeside(target);
+  await run.journal.write({ type: 'temporary', file: temporary });
+  try {
     await copyDurably(aside, temporary);
     await keepAsConflictCopy(run, path, temporary, { kept: 'cloud', open: true, from: 'local' });
+  } finally {
+    await rm(temporary, { force: true }).catch(ignoreMissingFolder);
   }
+  // What it held before the copy was made is rescued; only a later write is a new one.
+  moved.fingerprint = now;
+}
+
+/** `rm` with `force` minds a folder that has become a file. */
+function ignoreMissingFolder(error: unknown): void {
+  if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+}
+
+/** Other devices name their copies of the cloud's version alike; one may be in the bucket only. */
+async function isTakenInBucket(
+  run: RunContext,
+  copy: string,
+  content: LocalVersion | undefined,
+): Promise<boolean> {
+  const head = await run.s3.head(copy, run.signal);
+  return head !== undefined && (content === undefined || !isVersion(head, content));
 }
 
 async function statOf(file: string): Promise<MovedAside['fingerprint'] | undefined> {
@@ -110,7 +148,7 @@ async function statOf(file: string): Promise<MovedAside['fingerprint'] | undefin
     const entry = await lstat(file, { bigint: true });
     return { size: entry.size, modified: entry.mtimeNs };
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
 }

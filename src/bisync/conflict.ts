@@ -36,7 +36,7 @@ async function tryResolve(run: RunContext, path: string): Promise<boolean> {
     await settle(run, path, null);
     return true;
   }
-  if (head === undefined) return (await uploadFile(run, path, null)) !== 'differs';
+  if (head === undefined) return (await uploadFile(run, path, null)) === 'written';
   if (local !== undefined && isVersion(head, { size: local.size, md5: local.md5 })) {
     const { size, md5 } = local;
     await settle(run, path, { size, md5, etag: keptEtag(head.etag, md5) });
@@ -95,7 +95,7 @@ async function keepLocal(
   const about = { kept: 'local', open, from: 'cloud' } as const;
   const copy = await keepAsConflictCopy(run, path, fetched.temporary, about);
   // In the bucket before its original is overwritten there.
-  if ((await uploadFile(run, copy, null)) === 'differs') return false;
+  if ((await uploadFile(run, copy, null)) !== 'written') return false;
   run.tally.newCopies = run.tally.newCopies.filter((each) => each !== copy);
   return (await uploadFile(run, path, fetched.entry)) === 'written';
 }

@@ -1,12 +1,11 @@
-import { isErrno } from '../platform/atomic-file.ts';
-import { isS3Failure, S3RequestError } from '../s3/errors.ts';
 import { PARALLEL_REQUESTS } from '../s3/request.ts';
 import { rescueLateWrites } from './aside.ts';
 import { resolveBothSides } from './conflict.ts';
 import { deleteLocal, deleteRemote } from './delete.ts';
 import { downloadFile } from './download.ts';
+import { problemOf, reportProblem } from './path-failure.ts';
 import type { Action, Plan } from './plan.ts';
-import { PathProblem, type Problem } from './problems.ts';
+import type { Problem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { uploadFile } from './upload.ts';
 
@@ -24,7 +23,7 @@ export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
     const problem = await attempt(run, action);
     // A file where a folder is needed may be about to be deleted; after the deletes once more.
     if (problem?.reason === 'blocked') blocked.push(action);
-    else if (problem !== undefined) report(run, problem);
+    else if (problem !== undefined) reportProblem(run, problem);
   });
   await rescueLateWrites(run, run.tally.asides);
   await uploadNewCopies(run);
@@ -35,7 +34,7 @@ export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
   const deletes = plan.actions.filter((action) => isDelete(action) && !unfinished.has(action.path));
   const attemptAndReport = async (action: Action): Promise<void> => {
     const problem = await attempt(run, action);
-    if (problem !== undefined) report(run, problem);
+    if (problem !== undefined) reportProblem(run, problem);
   };
   await inParallel(run, deletes, attemptAndReport);
   await inParallel(run, blocked, attemptAndReport);
@@ -48,11 +47,12 @@ function isDelete(action: Action): boolean {
 async function perform(run: RunContext, action: Action): Promise<void> {
   const { path } = action;
   switch (action.type) {
-    case 'upload':
-      if ((await uploadFile(run, path, action.replaces)) === 'differs') {
-        await resolveBothSides(run, path);
-      }
+    case 'upload': {
+      const outcome = await uploadFile(run, path, action.replaces);
+      if (outcome === 'differs') await resolveBothSides(run, path);
+      else if (outcome === 'gone') run.tally.movedOn.push(path);
       return;
+    }
     case 'download': {
       const outcome = await downloadFile(run, path, action.replaces);
       if (outcome === 'differs') await resolveBothSides(run, path);
@@ -85,11 +85,6 @@ async function attempt(run: RunContext, action: Action): Promise<Problem | undef
   }
 }
 
-function report(run: RunContext, problem: Problem): void {
-  run.tally.problems.push(problem);
-  run.emit({ type: 'problem', ...problem });
-}
-
 /** Conflict copies are synced like any file, at once. */
 async function uploadNewCopies(run: RunContext): Promise<void> {
   if (run.readOnly) return;
@@ -97,34 +92,12 @@ async function uploadNewCopies(run: RunContext): Promise<void> {
   await inParallel(run, copies, async (path) => {
     try {
       // Another version under this name is the next run's conflict.
-      await uploadFile(run, path, null);
+      if ((await uploadFile(run, path, null)) !== 'written') run.tally.movedOn.push(path);
     } catch (error) {
       run.signal?.throwIfAborted();
-      report(run, problemOf(path, error));
+      reportProblem(run, problemOf(path, error));
     }
   });
-}
-
-/** @throws what concerns the whole run and not this path */
-function problemOf(path: string, error: unknown): Problem {
-  if (error instanceof PathProblem) return { path, reason: error.reason, message: error.message };
-  if (isS3Failure(error, 'denied')) throw error;
-  if (error instanceof S3RequestError) {
-    return { path, reason: 'storage', message: error.message };
-  }
-  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-    return { path, reason: 'disk-full', message: `no space left here for ${path}` };
-  }
-  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return { path, reason: 'unreadable', message: `no permission for ${path}` };
-  }
-  if (isErrno(error, 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY')) {
-    return { path, reason: 'blocked', message: `something else stands in the way of ${path}` };
-  }
-  if (isErrno(error, 'ENAMETOOLONG', 'EINVAL', 'EILSEQ')) {
-    return { path, reason: 'failed', message: `this file system cannot hold the name ${path}` };
-  }
-  throw error;
 }
 
 /** The first failure of a whole run stops the taking of new work; what is under way ends first. */

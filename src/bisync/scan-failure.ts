@@ -25,9 +25,26 @@ const ACCESS_CHECK_FAILED: Row = {
   ],
 };
 
+const CLOCK_WRONG: Row = {
+  sign: /RequestTimeTooSkewed|RequestExpired/,
+  code: 'clock-wrong',
+  message: "This machine's clock is so far off that the storage refuses its requests.",
+  exitCode: ExitCode.needsPerson,
+  suggestions: ['Set date and time, best automatically, then: cloud bisync'],
+};
+
+const STORAGE_FULL = {
+  code: 'storage-full',
+  message: 'The cloud storage is full.',
+  exitCode: ExitCode.failed,
+  suggestions: ['Delete what is not needed there, or ask for more room; nothing here is lost.'],
+};
+
 /** Why rclone could not list both sides; the first row that fits. Nothing was changed in any case. */
 const ROWS: readonly Row[] = [
   ACCESS_CHECK_FAILED,
+  // Before the others with the same status, 403.
+  CLOCK_WRONG,
   {
     sign: /InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AccessDenied|StatusCode: 40[13]|Forbidden/,
     code: 'needs-login',
@@ -75,7 +92,7 @@ const ROWS: readonly Row[] = [
 /** What a failed listing means for the person; `details.log` has rclone's last words. */
 export function scanFailure(result: Pick<RunResult, 'exitCode' | 'tail'>): AbortError {
   const log = result.tail.slice(-8);
-  const text = result.tail.join('\n');
+  const text = result.tail.map(withoutNames).join('\n');
   const row = ROWS.find(({ sign }) => sign.test(text));
   if (row === undefined) {
     return new AbortError('scan-failed', 'rclone could not list both sides; nothing was changed.', {
@@ -86,25 +103,42 @@ export function scanFailure(result: Pick<RunResult, 'exitCode' | 'tail'>): Abort
   return rowError(row, { log });
 }
 
+/**
+ * rclone's own words: a file may be called `EOF Forbidden.md`. Names stand in quotation marks, after
+ * the system call that failed on them, or at the end of a line about what bisync found.
+ */
+function withoutNames(line: string): string {
+  if (/^- Path[12] /.test(line)) return '';
+  return line
+    .replace(/"(?:[^"\\]|\\.)*"/gs, '""')
+    .replace(
+      /\b(open|openat|l?stat|fstatat|read|readdirent|readlink|mkdir|rename|write) (?:\/|[A-Za-z]:\\).*: /g,
+      '$1: ',
+    );
+}
+
 /** A side has lost its check file, and nothing else has stopped the run. */
 export function accessCheckFailed(): AbortError {
   return rowError(ACCESS_CHECK_FAILED, {});
 }
 
-function rowError(row: Row, details: Record<string, unknown>): AbortError {
+function rowError(row: Omit<Row, 'sign'>, details: Record<string, unknown>): AbortError {
   const { code, message, exitCode, suggestions } = row;
   return new AbortError(code, message, { exitCode, suggestions, details });
 }
 
 /** A failure of our own requests that ends a run, in the same words. */
 export function storageFailure(error: S3RequestError): AbortError {
+  const details = { reason: error.message };
+  if (error.clockRefused) return rowError(CLOCK_WRONG, details);
+  if (error.storageFull) return rowError(STORAGE_FULL, details);
   const state: PairState =
     error.failure === 'denied' ? 'needs-login' : error.ambiguous ? 'offline' : 'error';
   const { sentence, nextStep, exitCode } = STATE_MEANINGS[state];
   return new AbortError(state === 'error' ? 'storage-failed' : state, sentence, {
     exitCode,
     suggestions: nextStep === undefined ? [] : [nextStep],
-    details: { reason: error.message },
+    details,
     cause: error,
   });
 }

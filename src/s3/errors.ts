@@ -19,6 +19,17 @@ export interface S3ErrorDetails {
   cause?: unknown;
 }
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const KEY_CODES: ReadonlySet<string> = new Set([
+  ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'AccountProblem', 'AllAccessDisabled'],
+  ...['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired', 'NotSignedUp', 'InvalidSecurity'],
+]);
+const CLOCK_CODES: ReadonlySet<string> = new Set(['RequestTimeTooSkewed', 'RequestExpired']);
+
+function isFull(status: number | undefined, s3Code: string | undefined): boolean {
+  return status === 507 || s3Code === 'InsufficientStorage' || s3Code === 'QuotaExceeded';
+}
+
 export class S3RequestError extends Error {
   override readonly name = 'S3RequestError';
   readonly failure: S3Failure;
@@ -35,6 +46,21 @@ export class S3RequestError extends Error {
   /** Whether a write that ended like this may nevertheless have taken place. */
   get ambiguous(): boolean {
     return this.failure === 'network' || this.failure === 'server' || this.failure === 'throttled';
+  }
+
+  /** The key itself is not accepted, so no other request with it will be. */
+  get keyRefused(): boolean {
+    if (this.failure !== 'denied') return false;
+    return this.status === 401 || KEY_CODES.has(this.s3Code ?? '');
+  }
+
+  /** This machine's clock is so far off that signatures count as too old or too new. */
+  get clockRefused(): boolean {
+    return CLOCK_CODES.has(this.s3Code ?? '');
+  }
+
+  get storageFull(): boolean {
+    return isFull(this.status, this.s3Code);
   }
 }
 
@@ -55,13 +81,11 @@ export function errorFromAnswer(status: number, body: string, what: string): S3R
 function failureOf(status: number, s3Code: string | undefined): S3Failure {
   if (s3Code === 'SlowDown' || status === 429) return 'throttled';
   if (status === 412 || status === 409) return 'precondition';
+  // Nothing was written, and nothing will be soon.
+  if (isFull(status, s3Code)) return 'refused';
   if (status === 404) return s3Code === 'NoSuchBucket' ? 'refused' : 'not-found';
   if (status === 401 || status === 403) return 'denied';
-  if (
-    status === 400 &&
-    s3Code !== undefined &&
-    /^(InvalidAccessKeyId|ExpiredToken)$/.test(s3Code)
-  ) {
+  if (status === 400 && s3Code !== undefined && KEY_CODES.has(s3Code)) {
     return 'denied';
   }
   // S3 ends an upload whose body does not arrive with 400 RequestTimeout.

@@ -149,7 +149,12 @@ describe('why a listing failed', () => {
     ['write /x: no space left on device', 'disk-full', 1],
     ['open /x: file name too long', 'path-too-long', 2],
     ['Fatal error: unknown flag: --check-filename', 'rclone-unfit', 12],
+    ['StatusCode: 403, api error RequestTimeTooSkewed: the difference', 'clock-wrong', 78],
     ['something new', 'scan-failed', 1],
+    // What files are called says nothing.
+    ['open /x/EOF: AccessDenied Forbidden: permission denied', 'scan-failed', 1],
+    ['Synching Path1 "/home/NoSuchBucket \\" EOF/" with Path2 "x:b/"', 'scan-failed', 1],
+    ['- Path1    File is new               - SlowDown.md', 'scan-failed', 1],
   ])('%s: %s', (log, code, exitCode) => {
     expect(scanFailure({ exitCode: 7, tail: [log] })).toMatchObject({ code, exitCode });
   });
