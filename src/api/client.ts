@@ -123,21 +123,22 @@ async function send<T>(http: Http, options: ApiClientOptions, request: Call<T>):
     body = response.body;
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw http.toAbortError(error, options.server);
+    const failure = http.toAbortError(error, options.server);
+    // Routes with an answer are always there; without one they hold an id, which may be gone.
+    const noSuchRoute = failure instanceof AbortError && failure.code === 'not-found';
+    throw noSuchRoute && request.answer !== undefined ? notOurs(options.server) : failure;
   }
   if (request.answer === undefined) return undefined as T;
   const parsed = request.answer.safeParse(parseJson(body));
-  if (!parsed.success) {
-    throw new AbortError(
-      'not-our-server',
-      `${options.server} answered, but not as this server does.`,
-      {
-        exitCode: ExitCode.unreachable,
-        suggestions: ['Check the address (--server).'],
-      },
-    );
-  }
+  if (!parsed.success) throw notOurs(options.server);
   return parsed.data;
+}
+
+function notOurs(server: string): AbortError {
+  return new AbortError('not-our-server', `${server} answered, but not as this server does.`, {
+    exitCode: ExitCode.unreachable,
+    suggestions: ['Check the address (--server).'],
+  });
 }
 
 function unreachable(error: RequestError, server: string): AbortError {
@@ -208,6 +209,7 @@ function reason(error: RequestError): string {
   const known: Record<string, string> = {
     ECONNREFUSED: 'the connection was refused',
     ECONNRESET: 'the connection was cut',
+    EPROTO: 'it does not speak TLS; is it http://, without the s?',
     ENOTFOUND: 'the name is not known',
     EAI_AGAIN: 'the name cannot be looked up now',
     ETIMEDOUT: 'no answer in time',

@@ -21,7 +21,7 @@ export async function readApiKey(source: ApiKeySource): Promise<string> {
   if (key === '') {
     throw new AbortError('no-token', 'There is no API key to sign in with.', {
       exitCode: ExitCode.auth,
-      suggestions: ['Set CLOUD_TOKEN, or: cloud login --token-stdin < key.txt'],
+      suggestions: ['Set CLOUD_TOKEN, or give it on standard input: --token-stdin < key.txt'],
     });
   }
   registerSecret(key);

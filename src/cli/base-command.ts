@@ -141,7 +141,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       });
     }
     const { askYesNo } = await import('../output/prompt.ts');
-    return askYesNo(question, this.signal);
+    return askYesNo(`${question} Go on?`, this.signal);
   }
 
   protected override catch(error: Error): Promise<void> {

@@ -10,8 +10,13 @@ export default class Logout extends BaseCommand<typeof Logout> {
   ];
 
   override async run(): Promise<void> {
+    const { refuseWhileMounted } = await import('../mount/in-use.ts');
     const { signOut } = await import('../session/sign-in.ts');
     const { presentSignedOut } = await import('../session/present-session.ts');
-    this.out.result(await signOut(this.host, this.flags, this.signal), presentSignedOut);
+    const result = await signOut(this.host, this.flags, {
+      signal: this.signal,
+      check: (context) => refuseWhileMounted(this.host, context),
+    });
+    this.out.result(result, presentSignedOut);
   }
 }

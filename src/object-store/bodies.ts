@@ -1,13 +1,8 @@
-import { createHash, hash, randomBytes } from 'node:crypto';
-import { constants, readdirSync, mkdirSync, rmSync } from 'node:fs';
-import { copyFile, link, open, rm, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isErrno, syncFolder } from '../platform/atomic-file.ts';
+import { createHash, hash } from 'node:crypto';
+import type { BodyFiles } from './body-files.ts';
 import { checksumHasher, type ChecksumAlgorithm } from './checksums.ts';
 import type { Database } from './database.ts';
 import { SpillingWriter } from './spilling-writer.ts';
-
-const READ_SIZE = 512 * 1024;
 
 /** A stretch of bytes: a row of `blobs` or a file. An object is one or several of them. */
 export type Segment = { blob: number; size: number } | { file: string; size: number };
@@ -30,48 +25,15 @@ export interface ReceiveOptions {
 }
 
 /**
- * The bytes of objects. A file's name is random and never reused; it is part of an object only
- * when the `files` table says so, so whatever a crash leaves behind is found by comparing both.
+ * The bytes of objects: small ones are rows of the index, larger ones files that the index knows.
  */
 export class Bodies {
-  readonly #folder: string;
   readonly #database: Database;
-  readonly #checkDisk: () => void;
-  /** How many downloads read a file now; it is unlinked only after the last of them. */
-  readonly #readers = new Map<string, number>();
-  #released: string[] = [];
-  #unlinking: Promise<unknown> = Promise.resolve();
+  readonly #files: BodyFiles;
 
-  /** @param checkDisk called before a file is made and before it is flushed; may throw */
-  constructor(folder: string, database: Database, checkDisk: () => void = () => undefined) {
-    this.#checkDisk = checkDisk;
-    this.#folder = folder;
+  constructor(database: Database, files: BodyFiles) {
     this.#database = database;
-    // Sixteen, so that a start stays quick and no one folder takes all the fsyncs.
-    for (let digit = 0; digit < 16; digit += 1) {
-      mkdirSync(join(folder, digit.toString(16)), { recursive: true, mode: 0o700 });
-    }
-  }
-
-  /** Removes what no object refers to: uploads that a crash cut off. Returns how many. */
-  recover(): number {
-    let removed = 0;
-    for (const prefix of readdirSync(this.#folder)) {
-      for (const file of readdirSync(join(this.#folder, prefix))) {
-        if (this.#isReferenced(file)) continue;
-        rmSync(this.#path(file), { force: true });
-        removed += 1;
-      }
-    }
-    return removed;
-  }
-
-  #isReferenced(file: string): boolean {
-    return this.#database.get('SELECT 1 FROM files WHERE id = ?', file) !== undefined;
-  }
-
-  #path(file: string): string {
-    return join(this.#folder, file.slice(0, 1), file);
+    this.#files = files;
   }
 
   /** A small body that is in memory already. */
@@ -99,7 +61,7 @@ export class Bodies {
     const md5 = createHash('md5');
     const sha256 = options.sha256 ? createHash('sha256') : undefined;
     const hashers = options.checksums.map((name) => ({ name, hasher: checksumHasher(name) }));
-    const writer = new SpillingWriter(() => this.#create());
+    const writer = new SpillingWriter(() => this.#files.create());
     try {
       for await (const chunk of source) {
         md5.update(chunk);
@@ -108,7 +70,7 @@ export class Bodies {
         await writer.write(chunk);
       }
       const content = await writer.finish();
-      if ('file' in content) await syncFolder(join(this.#folder, content.file.slice(0, 1)));
+      if ('file' in content) await this.#files.syncFolderOf(content.file);
       return {
         size: writer.size,
         md5: md5.digest('hex'),
@@ -122,24 +84,14 @@ export class Bodies {
     }
   }
 
-  async #create(): Promise<{ file: string; handle: FileHandle }> {
-    this.#checkDisk();
-    const file = randomBytes(16).toString('hex');
-    return { file, handle: await open(this.#path(file), 'wx', 0o600) };
-  }
-
   async #abandon(writer: SpillingWriter): Promise<void> {
     const file = await writer.abort();
-    if (file !== undefined) await this.#remove(file);
-  }
-
-  async #remove(file: string): Promise<void> {
-    await rm(this.#path(file), { force: true });
+    if (file !== undefined) await this.#files.remove(file);
   }
 
   /** Throws a received body away that no object came to refer to. */
   async discard(body: Pick<ReceivedBody, 'content'>): Promise<void> {
-    if ('file' in body.content) await this.#remove(body.content.file);
+    if ('file' in body.content) await this.#files.remove(body.content.file);
   }
 
   /** Inside a write: makes a received body part of the index. An empty body has no segment. */
@@ -165,24 +117,9 @@ export class Bodies {
       if ('blob' in segment) this.#database.run('DELETE FROM blobs WHERE id = ?', segment.blob);
       else {
         this.#database.run('DELETE FROM files WHERE id = ?', segment.file);
-        if (this.#released.push(segment.file) === 1) setImmediate(() => this.#unlinkReleased());
+        this.#files.unlinkLater(segment.file);
       }
     }
-  }
-
-  #unlinkReleased(): void {
-    const files = this.#released;
-    this.#released = [];
-    const unlink = async (): Promise<void> => {
-      for (const file of files) await this.#unlinkIfUnused(file);
-    };
-    this.#unlinking = this.#unlinking.then(unlink, unlink);
-  }
-
-  async #unlinkIfUnused(file: string): Promise<void> {
-    // A failure leaves an unreferenced file, which the next start removes.
-    if (this.#readers.has(file) || this.#isReferenced(file)) return;
-    await this.#remove(file).catch(() => undefined);
   }
 
   /**
@@ -194,11 +131,13 @@ export class Bodies {
     const pieces = segments.map((segment) =>
       'file' in segment ? segment : { data: this.#blob(segment.blob), size: segment.size },
     );
-    const release = this.hold(segments);
+    const release = this.#files.hold(filesOf(segments));
     const copies: DuplicatedBody['copies'] = [];
     try {
       for (const piece of pieces) {
-        copies.push('file' in piece ? { ...piece, file: await this.#linkFile(piece.file) } : piece);
+        copies.push(
+          'file' in piece ? { ...piece, file: await this.#files.link(piece.file) } : piece,
+        );
       }
       return { copies };
     } catch (error) {
@@ -207,13 +146,6 @@ export class Bodies {
     } finally {
       release();
     }
-  }
-
-  async #linkFile(from: string): Promise<string> {
-    const file = randomBytes(16).toString('hex');
-    await linkOrCopy(this.#path(from), this.#path(file));
-    await syncFolder(join(this.#folder, file.slice(0, 1)));
-    return file;
   }
 
   /** Inside a write: makes a duplicate part of the index. */
@@ -227,26 +159,7 @@ export class Bodies {
   }
 
   async discardDuplicate(duplicate: DuplicatedBody): Promise<void> {
-    for (const piece of duplicate.copies) if ('file' in piece) await this.#remove(piece.file);
-  }
-
-  /** Keeps the files of `segments` readable until the returned function is called. */
-  hold(segments: readonly Segment[]): () => void {
-    const files = segments.flatMap((segment) => ('file' in segment ? [segment.file] : []));
-    for (const file of files) this.#readers.set(file, (this.#readers.get(file) ?? 0) + 1);
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      for (const file of files) {
-        const left = (this.#readers.get(file) ?? 1) - 1;
-        if (left > 0) this.#readers.set(file, left);
-        else {
-          this.#readers.delete(file);
-          if (!this.#isReferenced(file)) void this.#unlinkIfUnused(file);
-        }
-      }
-    };
+    for (const piece of duplicate.copies) if ('file' in piece) await this.#files.remove(piece.file);
   }
 
   /** All bytes at once, or undefined if some of them are in files. */
@@ -280,7 +193,7 @@ export class Bodies {
       }
       offset += segment.size;
     }
-    const release = this.hold(segments);
+    const release = this.#files.hold(filesOf(segments));
     return this.#readAll(wanted, release);
   }
 
@@ -290,18 +203,12 @@ export class Bodies {
   ): AsyncGenerator<Uint8Array> {
     try {
       for (const { source, from, to } of wanted) {
-        if (typeof source === 'string') yield* readFileRange(this.#path(source), from, to);
+        if (typeof source === 'string') yield* this.#files.read(source, from, to);
         else yield source.subarray(from, to);
       }
     } finally {
       release();
     }
-  }
-
-  /** Unlinks what was released, and resolves when that is done. */
-  async settled(): Promise<void> {
-    this.#unlinkReleased();
-    await this.#unlinking;
   }
 }
 
@@ -310,33 +217,6 @@ export interface DuplicatedBody {
   readonly copies: ({ file: string; size: number } | { data: Uint8Array; size: number })[];
 }
 
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS')) throw error;
-    await copyFile(from, to, constants.COPYFILE_EXCL);
-    const handle = await open(to, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
-}
-
-async function* readFileRange(path: string, from: number, to: number): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, constants.O_RDONLY);
-  try {
-    let position = from;
-    while (position < to) {
-      const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, to - position));
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-      if (bytesRead === 0) throw new Error('a body file is shorter than the index says');
-      position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await handle.close();
-  }
+function filesOf(segments: readonly Segment[]): string[] {
+  return segments.flatMap((segment) => ('file' in segment ? [segment.file] : []));
 }

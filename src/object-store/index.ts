@@ -10,6 +10,7 @@ import { acquireLock, type Lock } from '../platform/lock.ts';
 import { AccessKeys } from './access-keys.ts';
 import { answer } from './answer.ts';
 import { Bodies } from './bodies.ts';
+import { BodyFiles } from './body-files.ts';
 import { Buckets } from './buckets.ts';
 import { Database } from './database.ts';
 import { StoreStartError } from './errors.ts';
@@ -75,7 +76,7 @@ export async function startObjectStore(options: ObjectStoreOptions): Promise<Obj
     const faults = new Faults(clock, options.faults);
     const opened = (database = openDatabase(options.folder, faults));
     const store = assemble(options, opened, clock, faults);
-    store.bodies.recover();
+    store.files.recover();
     await housekeep(store);
     const requests = new RequestLog();
     const domains = ['localhost', ...(options.domains ?? [])];
@@ -125,12 +126,18 @@ function assemble(
   clock: Clock,
   faults: Faults,
 ): Store {
-  const bodies = new Bodies(join(options.folder, 'bodies'), database, () => faults.checkDisk());
+  const files = new BodyFiles(
+    join(options.folder, 'bodies'),
+    (file) => database.get('SELECT 1 FROM files WHERE id = ?', file) !== undefined,
+    () => faults.checkDisk(),
+  );
+  const bodies = new Bodies(database, files);
   const buckets = new Buckets(database);
   const keys = new AccessKeys(database, options.admin);
   return {
     database,
     bodies,
+    files,
     buckets,
     keys,
     clock,
@@ -195,7 +202,7 @@ function running(store: Store, requests: RequestLog, server: Server, lock: Lock)
     await closed;
     clearTimeout(grace);
     await store.notifier.stop();
-    await store.bodies.settled();
+    await store.files.settled();
     store.database.close();
     lock.release();
   };

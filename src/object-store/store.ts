@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { AccessKeys, Identity } from './access-keys.ts';
 import type { Bodies } from './bodies.ts';
+import type { BodyFiles } from './body-files.ts';
 import type { Buckets } from './buckets.ts';
 import type { Database } from './database.ts';
 import { S3Error } from './errors.ts';
@@ -18,6 +19,7 @@ import type { Uploads } from './uploads.ts';
 export interface Store {
   readonly database: Database;
   readonly bodies: Bodies;
+  readonly files: BodyFiles;
   readonly buckets: Buckets;
   readonly objects: Objects;
   readonly uploads: Uploads;

@@ -44,8 +44,7 @@ export async function receiveUpload(
   options: UploadOptions = {},
 ): Promise<ReceivedBody> {
   const { request, store } = call;
-  const announced = readAnnounced(call);
-  if (options.ignoreChecksums === true) announced.checksums.clear();
+  const announced = readAnnounced(call, options.ignoreChecksums === true);
   if (announced.size !== undefined && announced.size > MAX_PUT_BYTES) {
     throw new S3Error('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size');
   }
@@ -78,7 +77,7 @@ export function checksumToStore(
   return { algorithm, value, type: 'FULL_OBJECT' };
 }
 
-function readAnnounced(call: Call): Announced {
+function readAnnounced(call: Call, ignoreChecksums: boolean): Announced {
   const { headers } = call.request;
   const chunked = isChunked(call.payloadHash);
   const length = headers.get(chunked ? 'x-amz-decoded-content-length' : 'content-length');
@@ -92,7 +91,7 @@ function readAnnounced(call: Call): Announced {
     size: length === undefined ? undefined : Number(length),
     md5: readMd5(headers.get('content-md5')),
     sha256: /^[0-9a-f]{64}$/.test(call.payloadHash) ? call.payloadHash : undefined,
-    checksums: readChecksums(headers),
+    checksums: ignoreChecksums ? new Map<ChecksumAlgorithm, string>() : readChecksums(headers),
   };
 }
 

@@ -173,14 +173,15 @@ export class Uploads {
     );
   }
 
-  completedEtag(bucket: number, key: string, id: string): string | undefined {
+  completed(bucket: number, key: string, id: string): { etag: string; stamp: number } | undefined {
     const row = this.#database.get(
-      'SELECT etag FROM completed WHERE upload = ? AND bucket = ? AND key = ?',
+      'SELECT etag, stamp FROM completed WHERE upload = ? AND bucket = ? AND key = ?',
       id,
       bucket,
       key,
     );
-    return row === undefined ? undefined : textColumn(row, 'etag');
+    if (row === undefined) return undefined;
+    return { etag: textColumn(row, 'etag'), stamp: integerColumn(row, 'stamp') };
   }
 
   /** Forgets completions before `stamp`. */

@@ -82,7 +82,7 @@ export async function agreeToUnite(root: string, deps: SetupDeps): Promise<void>
   if (names.length === 0 || (await readPairs(deps.host)).some((pair) => pair.root === root)) return;
   const agreed = await deps.confirm(
     `${root} is not empty (${count(names.length, 'entry', 'entries')}). The first sync unites it with the bucket: ` +
-      'nothing is deleted, and where both have a file that differs, both versions are kept. Go on?',
+      'nothing is deleted, and where both have a file that differs, both versions are kept.',
   );
   if (agreed) return;
   throw new AbortError('not-confirmed', 'Nothing was synced.', {

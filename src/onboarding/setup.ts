@@ -2,6 +2,7 @@ import { AbortError, BugError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count } from '../output/format.ts';
 import type { Task } from '../output/tasks.ts';
+import type { Host } from '../platform/host.ts';
 import { ensureRclone } from '../rclone/install/install.ts';
 import { writeRemote } from '../rclone/config-file.ts';
 import type { Rclone } from '../rclone/rclone.ts';
@@ -67,7 +68,7 @@ export function planSetup(options: SetupOptions, deps: SetupDeps): Setup {
       rcloneStep(options, deps, progress),
       signInStep(options, deps, progress),
       keyStep(deps, progress),
-      configureStep(options, deps, progress),
+      configureStep(deps, progress),
     ],
     agree: async () => {
       if (progress.mode === 'mount') return;
@@ -112,6 +113,7 @@ function signInStep(options: SetupOptions, deps: SetupDeps, progress: Progress):
       const session = options.newKey ? undefined : await signedIn(options.flags, deps);
       if (session !== undefined) {
         progress.session = session;
+        progress.folders = await foldersFor(options, host, session);
         return `as before, for ${session.context.tenant.name}`;
       }
       const { context, tenant } = await signIn(
@@ -125,6 +127,8 @@ function signInStep(options: SetupOptions, deps: SetupDeps, progress: Progress):
         secrets,
       );
       progress.session = await openSession(host, { context }, { secrets, signal });
+      // Seen before a key is asked for: a mistake in a path should cost nothing.
+      progress.folders = await foldersFor(options, host, progress.session);
       return `for ${tenant.name}`;
     },
   };
@@ -164,28 +168,27 @@ const KEY_OUTCOMES: Record<BucketKeyResult['how'], string> = {
   reused: "this machine's key for",
 };
 
-function configureStep(options: SetupOptions, deps: SetupDeps, progress: Progress): Task {
-  const { host } = deps;
+async function foldersFor(options: SetupOptions, host: Host, session: Session): Promise<Folders> {
+  const known = await foldersOf(host, session.context);
+  return checkFolders(host, {
+    sync: options.syncFolder ?? known.sync,
+    mount: options.mountFolder ?? known.mount,
+  });
+}
+
+function configureStep(deps: SetupDeps, progress: Progress): Task {
   return {
     id: 'configure',
-    title: 'Configure',
+    title: 'Configure rclone',
     run: async () => {
-      const { context } = filled(progress.session);
       const { access } = filled(progress.key);
-      const known = await foldersOf(host, context);
-      const folders = checkFolders(host, {
-        sync: options.syncFolder ?? known.sync,
-        mount: options.mountFolder ?? known.mount,
-      });
-      await writeRemote(host, {
+      await writeRemote(deps.host, {
         // A bucket's name has only characters that a remote's name may have.
         name: access.bucket,
         endpoint: access.endpoint,
         region: access.region,
       });
-      await rememberFolders(host, context.name, folders);
-      progress.folders = folders;
-      return 'rclone and folders';
+      return `for ${access.endpoint}`;
     },
   };
 }
@@ -198,6 +201,9 @@ function startStep(options: SetupOptions, deps: SetupDeps, progress: Progress): 
       const mode = filled(progress.mode);
       const folders = filled(progress.folders);
       const { access } = filled(progress.key);
+      const session = filled(progress.session);
+      // Only now: a folder that was not agreed to must not become the one that bisync takes.
+      await rememberFolders(deps.host, session.context.name, folders);
       const parts: string[] = [];
       if (mode !== 'mount') {
         const summary = await firstSync(
@@ -209,7 +215,6 @@ function startStep(options: SetupOptions, deps: SetupDeps, progress: Progress): 
         parts.push(`${count(summary.files, 'file')} in sync in ${folders.sync}`);
       }
       if (mode !== 'bisync') {
-        const session = filled(progress.session);
         progress.mount = await mountNow(session, folders.mount, options, deps);
         parts.push(`mounted at ${progress.mount.path}`);
       }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { redact } from './redact.ts';
-import { formatTable, formatTsv, type Column, type Row } from './table.ts';
+import { formatTable, formatTsv, type Cell, type Column, type Row } from './table.ts';
 
 export type OutputFormat = 'table' | 'tsv' | 'json';
 
@@ -85,10 +85,18 @@ export class Output {
   ): void {
     if (this.json)
       this.options.stdout.write(`${redact(JSON.stringify(document(data), null, 2))}\n`);
+    else if (this.options.format === 'tsv') this.#tsv(document(data));
     else {
       const text = present(data, this);
       if (text !== '') this.options.stdout.write(`${redact(text)}\n`);
     }
+  }
+
+  /** A row for each of several things, or one row; what is no single value is left to JSON. */
+  #tsv(document: unknown): void {
+    const rows = (Array.isArray(document) ? document : [document]).map(flatRow);
+    const columns = Object.keys(rows[0] ?? {}).map((key) => ({ key, title: key }));
+    this.options.stdout.write(`${redact(formatTsv(rows, columns))}\n`);
   }
 
   /** The same at the end of a long run, whose JSON form is a line for each event. */
@@ -113,4 +121,13 @@ export class Output {
     } else if (rows.length === 0) this.note(empty);
     else this.options.stdout.write(`${redact(formatTable(rows, columns, this.width))}\n`);
   }
+}
+
+function flatRow(value: unknown): Row {
+  const fields = Object.entries(typeof value === 'object' && value !== null ? value : { value });
+  return Object.fromEntries(
+    fields.filter(
+      (field): field is [string, Cell] => typeof field[1] !== 'object' || field[1] === null,
+    ),
+  );
 }

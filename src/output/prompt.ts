@@ -30,6 +30,11 @@ async function ask(
   output: NodeJS.WritableStream,
 ): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true });
+  // In raw mode Ctrl-C is a key; to the rest of the program it is the signal.
+  lines.once('SIGINT', () => {
+    process.stderr.write('\n');
+    process.kill(process.pid, 'SIGINT');
+  });
   try {
     return await lines.question(question, { signal });
   } finally {

@@ -41,7 +41,12 @@ async function runInPlace(tasks: readonly Task[]): Promise<void> {
         view.title = redact(`${task.title}: ${outcome}`);
       },
     })),
-    { exitOnError: true, rendererOptions: { showErrorMessage: false, collapseErrors: false } },
+    {
+      exitOnError: true,
+      // Its own handler would end the process at once, with a code of its own.
+      registerSignalListeners: false,
+      rendererOptions: { showErrorMessage: false, collapseErrors: false },
+    },
   ).run();
 }
 

@@ -37,11 +37,11 @@ export async function writeFileAtomic(
   await syncFolder(folder);
 }
 
-let written = 0;
-/** Unlike any other writer's; `wx` sees to the rest, so this need not be unguessable. */
+/** Twelve hex digits. `wx` refuses a name that is taken, so they need not be unguessable. */
 function uniqueSuffix(): string {
-  written += 1;
-  return `${process.pid}-${written}-${Math.random().toString(36).slice(2, 8)}`;
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
 }
 
 /** Makes a rename or an unlink in `folder` durable. Windows has no such call and needs none. */

@@ -51,7 +51,7 @@ export async function exportRemote(request: ExportRequest, host: Host): Promise<
   const present = readSection(text, request.name);
   if (present !== undefined && !pointsTo(present, request.location)) {
     const agreed = await request.confirm(
-      `${path} has a remote ${request.name} that points elsewhere. Replace it?`,
+      `${path} has a remote ${request.name} that points elsewhere and would be replaced.`,
     );
     if (!agreed) throw new AbortError('not-replaced', `Nothing was changed in ${path}.`);
   }

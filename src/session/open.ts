@@ -64,7 +64,7 @@ export async function openSession(
     secrets,
     bucketAccess: async () => {
       const stored = await storedBucketKey(secrets, context.name);
-      if (stored === undefined) throw notSetUp();
+      if (stored?.tenant_id !== context.tenant.id) throw notSetUp();
       return toBucketAccess(context, stored);
     },
   };

@@ -8,11 +8,17 @@ export function presentSignedIn(result: SignedIn): string {
 
 export function presentSignedOut(result: SignedOut): string {
   if (result.context === null) return 'Nobody is signed in here.';
-  const keys = result.revoked
-    ? "this machine's bucket key is revoked"
-    : 'the server could not be reached, so the bucket key of this machine stays valid there';
-  return `Signed out of ${result.context}; ${keys}.`;
+  return `Signed out of ${result.context}${REVOCATIONS[result.revocation]}.`;
 }
+
+const REVOCATIONS: Record<SignedOut['revocation'], string> = {
+  none: '',
+  revoked: "; this machine's bucket key is revoked",
+  unreachable:
+    '; the server could not be reached, so the bucket key of this machine stays valid there',
+  refused:
+    '; the server did not let us revoke the bucket key of this machine, so it stays valid there',
+};
 
 export function presentWhoAmI(result: WhoAmI): string {
   return formatFields([
@@ -20,7 +26,7 @@ export function presentWhoAmI(result: WhoAmI): string {
     ['Tenant', `${result.tenant.name} (${result.tenant.slug})`],
     ['Server', result.server],
     ['Context', result.context],
-    ['Signed in by', result.kind === 'api_key' ? 'API key' : 'access token'],
+    ['Signed in by', result.signed_in_by],
     ['Allowed', result.scopes.join(', ')],
     ['Bucket', result.bucket],
     ['Secrets', result.secrets],

@@ -4,7 +4,7 @@ import type { Host } from '../platform/host.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { readConfiguration, updateConfiguration, type Configuration } from './configuration.ts';
-import { exchangeApiKey, openSession, STORED, type Session } from './open.ts';
+import { exchangeApiKey, openSession, STORED, storedBucketKey, type Session } from './open.ts';
 import type { SecretStore } from './secret-store.ts';
 import { contextFor, normalizeServer, type SessionFlags } from './settings.ts';
 
@@ -40,7 +40,7 @@ export async function signIn(
   const me = await createApiClient({ server, token: () => Promise.resolve(token) }).me();
   const tenant = tenantOf(me);
   const configuration = await readConfiguration(host);
-  const name = options.contextName ?? freeName(configuration, server, tenant);
+  const name = contextName(configuration, options.contextName, server, tenant);
   if (options.store) {
     await secrets.setPassword(STORED.apiKey, name, options.apiKey);
     const cached = { token, expiresAt: host.clock.now() + lifeMs };
@@ -56,43 +56,47 @@ export async function signIn(
 export interface SignedOut {
   /** Null: nobody was signed in, which is what was wanted. */
   context: string | null;
-  /** False when the server could not be asked to revoke this machine's bucket key. */
-  revoked: boolean;
+  /**
+   * What became of this machine's bucket key: `none` was there, or the server could not be asked
+   * (`unreachable`) or did not let us (`refused`), and the key stays valid.
+   */
+  revocation: 'revoked' | 'none' | 'unreachable' | 'refused';
 }
 
 /**
  * Signs out: revokes this machine's bucket key on the server, then forgets the secrets and the
- * context. Idempotent.
+ * context. Idempotent. `check` may refuse, before anything is done.
  */
 export async function signOut(
   host: Host,
   flags: SessionFlags,
-  signal: AbortSignal,
+  deps: { signal: AbortSignal; check: (context: string) => void },
 ): Promise<SignedOut> {
   const known = contextFor(await readConfiguration(host), flags);
-  if (known === undefined) return { context: null, revoked: true };
-  const session = await openSession(host, flags, { signal });
+  if (known === undefined) return { context: null, revocation: 'none' };
+  deps.check(known.name);
+  const session = await openSession(host, flags, { signal: deps.signal });
   const { api, context, secrets } = session;
-  let revoked = true;
-  if ((await secrets.getPassword(STORED.bucketKey, context.name)) !== null) {
-    revoked = await revokeQuietly(api, (await session.bucketAccess()).credentialId);
-  }
+  const key = await storedBucketKey(secrets, context.name);
+  const revocation = key === undefined ? 'none' : await revoke(api, key.id);
   for (const service of Object.values(STORED)) await secrets.deletePassword(service, context.name);
   await updateConfiguration(host, (configuration) => {
     const { [context.name]: _forgotten, ...others } = configuration.contexts;
     configuration.contexts = others;
     if (configuration.currentContext === context.name) delete configuration.currentContext;
   });
-  return { context: context.name, revoked };
+  return { context: context.name, revocation };
 }
 
-async function revokeQuietly(api: Session['api'], credentialId: string): Promise<boolean> {
+async function revoke(api: Session['api'], id: string): Promise<SignedOut['revocation']> {
   try {
-    await api.revokeMountCredential(credentialId);
-    return true;
+    await api.revokeMountCredential(id);
+    return 'revoked';
   } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
     // Gone already is what was wanted.
-    return error instanceof AbortError && error.details['status'] === 404;
+    if (error.details['status'] === 404) return 'revoked';
+    return error.exitCode === ExitCode.unreachable ? 'unreachable' : 'refused';
   }
 }
 
@@ -108,13 +112,36 @@ function tenantOf(me: Me): SignedIn['tenant'] {
   );
 }
 
-/** The tenant's slug, or with the server's host when another server's tenant has that name. */
-function freeName(
+/**
+ * The named context, or the first free one after the tenant's slug. A context never changes its
+ * tenant or server: its folders and keys would meet another tenant's bucket.
+ *
+ * @throws AbortError `other-tenant` (4)
+ */
+function contextName(
   configuration: Configuration,
+  wanted: string | undefined,
   server: string,
   tenant: SignedIn['tenant'],
 ): string {
-  const taken = configuration.contexts[tenant.slug];
-  const same = taken === undefined || (taken.server === server && taken.tenant.id === tenant.id);
-  return same ? tenant.slug : `${tenant.slug}@${new URL(server).host}`;
+  const mayBe = (name: string): boolean => {
+    const taken = configuration.contexts[name];
+    return taken === undefined || (taken.server === server && taken.tenant.id === tenant.id);
+  };
+  if (wanted === undefined) {
+    const host = `${tenant.slug}@${new URL(server).host}`;
+    for (let count = 1; ; count += 1) {
+      const free = [tenant.slug, host, `${host}-${count + 1}`].find(mayBe);
+      if (free !== undefined) return free;
+    }
+  }
+  if (mayBe(wanted)) return wanted;
+  throw new AbortError(
+    'other-tenant',
+    `The context ${wanted} belongs to another tenant than this key (${tenant.slug}).`,
+    {
+      exitCode: ExitCode.auth,
+      suggestions: ['Leave --context out, or choose another name for it.'],
+    },
+  );
 }

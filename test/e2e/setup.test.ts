@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -175,6 +176,90 @@ describe('cloud setup', () => {
     expect(await activeKeys('acme')).toEqual(before);
     expect(await openSecretStore(user.host).findCredentials(STORED.apiKey)).toEqual([]);
     expect((await runCloud(['logout'], { env: user.env })).exitCode).toBe(0);
+  });
+});
+
+describe('a context', () => {
+  test('never changes its tenant: a foreign key is refused and nothing of it is kept', async () => {
+    const user = await newUser();
+    await setup(user);
+    const before = await runCloud(['whoami', '--json'], { env: user.env });
+    for (const command of ['login', 'setup']) {
+      const run = await runCloud([command, '--context', 'acme', '--token-stdin', '--json'], {
+        env: user.env,
+        input: server.apiKeyOf('other'),
+      });
+      expect(run.exitCode, command).toBe(4);
+      expect(lastError(run.stderr)).toMatchObject({ code: 'other-tenant' });
+    }
+    const after = await runCloud(['whoami', '--json'], { env: user.env });
+    expect(JSON.parse(after.stdout)).toEqual(JSON.parse(before.stdout));
+  });
+
+  test('keeps its key while its bucket is mounted', async ({ skip }) => {
+    if (!existsSync('/dev/fuse')) skip('this machine has no /dev/fuse');
+    const user = await newUser();
+    await setup(user);
+    expect(await runCloud(['mount'], { env: user.env })).toMatchObject({ exitCode: 0 });
+    onTestFinished(async () => {
+      await runCloud(['unmount', '--force'], { env: user.env });
+    });
+    const refused = await runCloud(['logout', '--json'], { env: user.env });
+    expect(refused.exitCode).toBe(13);
+    expect(lastError(refused.stderr)).toMatchObject({ code: 'still-mounted' });
+    expect(await runCloud(['unmount'], { env: user.env })).toMatchObject({ exitCode: 0 });
+    expect(await runCloud(['logout'], { env: user.env })).toMatchObject({ exitCode: 0 });
+  });
+
+  test('is told truthfully what became of its key when the server is gone', async () => {
+    const user = await newUser();
+    await using gone = await startTestServer({ tenants: ['acme'] });
+    await setup(user, ['--server', gone.url], gone.apiKeyOf('acme'));
+    await gone.close();
+    const run = await runCloud(['logout', '--server', gone.url, '--json'], { env: user.env });
+    expect(JSON.parse(run.stdout)).toMatchObject({ context: 'acme', revocation: 'unreachable' });
+  });
+
+  test('whose folder was not agreed to is not the one that bisync takes', async () => {
+    const user = await newUser();
+    const full = join(user.root, 'full');
+    await mkdir(full);
+    await writeFile(join(full, 'mine.md'), 'mine\n');
+    expect((await setup(user, ['--path', full])).exitCode).toBe(2);
+    expect(await runCloud(['bisync'], { env: user.env })).toMatchObject({ exitCode: 0 });
+    expect(await readdir(full)).toEqual(['mine.md']);
+  });
+});
+
+describe('Ctrl-C on a terminal', () => {
+  test.each([
+    ['at a question', [], 'API key:'],
+    ['in the middle of a step', ['--token-stdin'], 'Sign in'],
+  ])('%s ends with 130 and says so', async (_where, args, seen) => {
+    const silent = createTcpServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void silent.close());
+    const user = await newUser();
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    await writeFile(join(user.root, 'key'), server.apiKeyOf('acme'));
+    const input = args.length > 0 ? ` < ${join(user.root, 'key')}` : '';
+    const line = `${process.execPath} ${binary} setup --mode bisync --server ${url} ${args.join(' ')}${input}`;
+    // util-linux: a terminal for the command, whose exit code it ends with.
+    const run = execa('script', ['-qec', line, '/dev/null'], {
+      env: user.env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'pipe',
+    });
+    let screen = '';
+    run.stdout.on('data', (chunk: Buffer) => {
+      const before = screen.includes(seen);
+      screen += chunk.toString();
+      if (!before && screen.includes(seen)) run.stdin.write('\u0003');
+    });
+    const { exitCode } = await run;
+    expect(screen).toContain('Interrupted');
+    expect(exitCode).toBe(130);
   });
 });
 

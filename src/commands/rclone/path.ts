@@ -2,7 +2,10 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class RclonePath extends BaseCommand<typeof RclonePath> {
   static override summary = 'Print the path of the rclone that is used.';
-  static override examples = ['$(<%= config.bin %> <%= command.id %>) version'];
+  static override examples = [
+    '$(<%= config.bin %> <%= command.id %>) version',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
 
   override async run(): Promise<void> {
     const { findRclone } = await import('../../rclone/find.ts');

@@ -10,7 +10,10 @@ export default class RcloneUpdate extends BaseCommand<typeof RcloneUpdate> {
       env: 'CLOUD_RCLONE_MIRROR',
     }),
   };
-  static override examples = ['<%= config.bin %> <%= command.id %>'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
 
   override async run(): Promise<void> {
     const { updateRclone } = await import('../../rclone/install/install.ts');

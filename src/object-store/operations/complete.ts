@@ -27,12 +27,16 @@ export async function completeMultipartUpload(call: Call): Promise<Reply> {
   const target = objectOf(call, 's3:PutObject');
   const bucket = store.buckets.require(target.bucket);
   const named = await readNamedParts(call);
-  const earlier = store.uploads.completedEtag(
+  const earlier = store.uploads.completed(
     bucket.id,
     target.key,
     request.query.get('uploadId') ?? '',
   );
-  if (earlier !== undefined) return completedReply(call, target, earlier, undefined);
+  if (earlier !== undefined) {
+    const present = store.objects.find(bucket.id, target.key);
+    const unchanged = present?.stamp === earlier.stamp ? present : undefined;
+    return completedReply(call, target, earlier.etag, unchanged?.checksum);
+  }
   const upload = requireUpload(call, target);
   const parts = chooseParts(store.uploads.parts(upload.id, 0, MAX_PARTS), named);
   checkSize(request.headers.get('x-amz-mp-object-size'), parts);

@@ -212,4 +212,16 @@ describe('multipart upload', () => {
       expect(value).toBe(`${sha(Buffer.concat([sha(first), sha(last)])).toString('base64')}-2`);
     }
   });
+
+  it('may be announced with the completion, also as it is told, and is told again', async () => {
+    const { upload, complete } = await startUpload({ ChecksumAlgorithm: 'SHA256' });
+    const sha = (data: Buffer) => createHash('sha256').update(data).digest();
+    const composite = `${sha(sha(last)).toString('base64')}-1`;
+    const parts = [await upload(1, last)];
+    expect(await errorOf(complete(parts, { ChecksumSHA256: 'bad' }))).toBe('BadDigest');
+    const first = await complete(parts, { ChecksumSHA256: composite });
+    expect(first).toMatchObject({ ChecksumSHA256: composite, ChecksumType: 'COMPOSITE' });
+    const repeated = await complete(parts, { ChecksumSHA256: composite });
+    expect(repeated).toMatchObject({ ETag: first.ETag, ChecksumSHA256: composite });
+  });
 });

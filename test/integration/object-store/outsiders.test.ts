@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { realRclone } from '../../support/rclone.ts';
+import { available } from './available.ts';
 import {
   createKey,
   openStore,
@@ -20,21 +21,6 @@ const BUCKET = 'outsiders';
 
 // awscli alone takes seconds to start on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
-
-/** Whether a program is there; in CI it has to be. */
-function available(program: string): boolean {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`]);
-    return true;
-  } catch {
-    if (process.env['CI'] !== undefined)
-      throw new Error(`${program} is missing; see .ci/apt-packages`);
-    console.log(
-      `skipped: ${program} is not installed here (apt-get install, see .ci/apt-packages)`,
-    );
-    return false;
-  }
-}
 
 async function makeTree(folder: string): Promise<void> {
   const files: Record<string, string | Buffer> = {

@@ -69,6 +69,7 @@ describe('the typed client', () => {
     [problem(500, 'credential-generation-failed'), 'credential-generation-failed', 5],
     [HttpResponse.json({ error: 'invalid_grant' }, { status: 400 }), 'invalid_grant', 4],
     [HttpResponse.text('<h1>Sign in to the network</h1>'), 'not-our-server', 5],
+    [problem(404, 'not-found'), 'not-our-server', 5],
     [HttpResponse.text('', { status: 502 }), 'not-our-server', 5],
     [HttpResponse.text('who are you', { status: 403 }), 'not-our-server', 4],
     [HttpResponse.json({ tenant_id: 'not a uuid' }, { status: 201 }), 'not-our-server', 5],
