@@ -47,7 +47,10 @@ it('a run that a person stops does not leave a state that says it goes on', asyn
   await laptop.sync();
   await laptop.write('a.md', 'two');
   const stop = new AbortController();
-  const afterPlan = (): Promise<void> => Promise.resolve(stop.abort(new Error('stopped')));
+  const afterPlan = async (): Promise<void> => {
+    stop.abort(new Error('stopped'));
+    await Promise.resolve();
+  };
   await expect(laptop.sync({ signal: stop.signal }, { afterPlan })).rejects.toThrow('stopped');
   const pairs = join(laptop.host.places.state, 'pairs');
   const status = await readStatus(join(pairs, (await readdir(pairs))[0]!));

@@ -38,7 +38,10 @@ it('a --resync that is stopped leaves no old baseline for the next run to delete
   for (const path of ['.cloud-pair.json', 'f0.md', 'f1.md']) await laptop.remove(path);
   await expect(laptop.sync()).rejects.toMatchObject({ code: 'halted-marker-missing' });
   const stop = new AbortController();
-  const afterPlan = (): Promise<void> => Promise.resolve(stop.abort(new Error('stopped')));
+  const afterPlan = async (): Promise<void> => {
+    stop.abort(new Error('stopped'));
+    await Promise.resolve();
+  };
   const options = { resync: true, signal: stop.signal };
   await expect(laptop.sync(options, { afterPlan })).rejects.toThrow('stopped');
   expect(await laptop.sync()).toMatchObject({
