@@ -156,6 +156,23 @@ describe('faults', () => {
       expect((await fetch(`/${Bucket}/new`, { method: 'PUT', body: 'x' })).status).toBe(200);
     },
   );
+
+  it('leave a bucket as it was when its settings cannot be written', async () => {
+    const { fetch, store } = await openBucket();
+    const settings = async () => await (await fetch(`/${Bucket}?metadata`)).text();
+    const before = await settings();
+    const patch = () =>
+      fetch(`/${Bucket}`, {
+        method: 'PATCH',
+        body: JSON.stringify({ soft_delete: { enabled: true, retention_days: 30 } }),
+      });
+    store.faults.set({ diskError: 'ENOSPC' });
+    expect((await patch()).status).toBe(507);
+    expect(await settings()).toBe(before);
+    store.faults.clear();
+    expect((await patch()).status).toBe(200);
+    expect(await settings()).not.toBe(before);
+  });
 });
 
 describe('the request log', () => {
