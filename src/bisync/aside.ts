@@ -13,7 +13,6 @@ import {
 import { conflictPath } from './names.ts';
 import { problemOf, reportProblem } from './path-failure.ts';
 import type { ConflictRecord, MovedAside, RunContext } from './run-context.ts';
-import { pathInside } from './safe-path.ts';
 import { isVersion } from './upload.ts';
 
 /**
@@ -74,7 +73,7 @@ export async function keepAsConflictCopy(
   const machine = from === 'cloud' ? 'cloud' : run.machine;
   for (let number = 1; ; number += 1) {
     const copy = conflictPath(path, machine, run.now(), number);
-    const target = await pathInside(run.pair.root, copy, { createFolders: true });
+    const target = await run.root.pathOf(copy, { createFolders: true });
     if (from === 'cloud' && (await isTakenInBucket(run, copy, content))) continue;
     if (await placeNew(file, target)) await syncFolder(dirname(target));
     else if ((await hashStable(target, run.wait))?.md5 === content?.md5) await rm(file);
@@ -115,7 +114,7 @@ async function rescueLateWrite(run: RunContext, moved: MovedAside): Promise<void
   const now = await statOf(aside);
   if (now === undefined) return;
   if (now.size === fingerprint.size && now.modified === fingerprint.modified) return;
-  const target = await pathInside(run.pair.root, path, { createFolders: true });
+  const target = await run.root.pathOf(path, { createFolders: true });
   const temporary = temporaryBeside(target);
   await run.journal.write({ type: 'temporary', file: temporary });
   try {

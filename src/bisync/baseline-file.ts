@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import { isErrno, readTextIfExists, syncFolder, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Baseline, BaselineEntry } from './versions.ts';
 
 const FORMAT = 'cloud baseline 1';
@@ -37,6 +37,18 @@ export async function writeBaseline(pairFolder: string, baseline: Baseline): Pro
   );
   const body = `${[FORMAT, ...lines].join('\n')}\n`;
   await writeFileAtomic(join(pairFolder, 'baseline'), `${body}${digest(body)}\n`);
+}
+
+/** Sets the baseline aside for `--resync`: from here on the ancestor is empty. */
+export async function setBaselineAside(pairFolder: string): Promise<void> {
+  const path = join(pairFolder, 'baseline');
+  try {
+    await rename(path, `${path}.before-resync`);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  await syncFolder(pairFolder);
 }
 
 function parseBaseline(text: string): Map<string, BaselineEntry> | undefined {

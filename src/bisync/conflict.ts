@@ -5,7 +5,6 @@ import { hashStable, type LocalVersion } from './local-file.ts';
 import type { ConflictStrategy } from './profiles.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
-import { pathInside } from './safe-path.ts';
 import { isVersion, uploadFile } from './upload.ts';
 import { keptEtag } from './versions.ts';
 
@@ -27,7 +26,7 @@ export async function resolveBothSides(run: RunContext, path: string): Promise<v
 
 /** False when something changed meanwhile; nothing is lost then, and it is looked at again. */
 async function tryResolve(run: RunContext, path: string): Promise<boolean> {
-  const target = await pathInside(run.pair.root, path, { createFolders: true });
+  const target = await run.root.pathOf(path, { createFolders: true });
   const [head, local] = await Promise.all([
     run.s3.head(path, run.signal),
     hashStable(target, run.wait),

@@ -6,7 +6,6 @@ import { moveAside } from './aside.ts';
 import { hashStable } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
-import { pathInside } from './safe-path.ts';
 import { isVersion, keepCopyFirst, readOnlyKey } from './upload.ts';
 import { etagOf, type BaselineEntry } from './versions.ts';
 
@@ -21,7 +20,7 @@ export async function deleteLocal(
   path: string,
   agreed: BaselineEntry,
 ): Promise<'deleted' | 'kept'> {
-  const target = await pathInside(run.pair.root, path);
+  const target = await run.root.pathOf(path);
   const local = await hashStable(target, run.wait);
   if (local !== undefined) {
     if (local.md5 !== agreed.md5) return 'kept';
@@ -66,7 +65,9 @@ export async function deleteRemote(
   agreed: BaselineEntry,
 ): Promise<'deleted' | 'kept'> {
   if (run.readOnly) throw readOnlyKey(path);
-  if (await isFile(run.pair.root, path)) return 'kept';
+  if (await isFile(run, path)) return 'kept';
+  // After the look: in a folder that took the place of the root nothing would be found.
+  await run.root.check();
   let etag = etagOf(agreed);
   for (let attempt = 1; ; attempt += 1) {
     if (!run.conditions.deletes && !(await keepCopyFirst(run, path, agreed))) return 'kept';
@@ -102,9 +103,9 @@ async function tryDelete(
 }
 
 /** A folder at the path, or a file where its folder was, is not what was deleted. */
-async function isFile(root: string, path: string): Promise<boolean> {
+async function isFile(run: RunContext, path: string): Promise<boolean> {
   try {
-    return (await lstat(await pathInside(root, path))).isFile();
+    return (await lstat(await run.root.pathOf(path))).isFile();
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
     if (error instanceof PathProblem && error.reason === 'blocked') return false;

@@ -7,7 +7,7 @@ import { moveAside, putBack } from './aside.ts';
 import { hashStable, placeNew, temporaryBeside } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
-import { isExactName, pathInside } from './safe-path.ts';
+import { isExactName } from './safe-path.ts';
 import { keptEtag, type BaselineEntry } from './versions.ts';
 
 /** A verified version of the bucket in a temporary file beside its place. */
@@ -58,7 +58,7 @@ const RETRY_MS = 250;
  * when the object is gone. The caller removes the file.
  */
 export async function fetchVersion(run: RunContext, path: string): Promise<Fetched | undefined> {
-  const target = await pathInside(run.pair.root, path, { createFolders: true });
+  const target = await run.root.pathOf(path, { createFolders: true });
   const temporary = temporaryBeside(target);
   await run.journal.write({ type: 'temporary', file: temporary });
   for (let attempt = 1; ; attempt += 1) {

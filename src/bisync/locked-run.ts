@@ -10,13 +10,13 @@ import { isLeftOut } from './filters.ts';
 import { checkGuards, type GuardStop } from './guards.ts';
 import { Journal, restartJournal } from './journal.ts';
 import { hasLookAlike, machineName } from './names.ts';
-import { checkMarker, freshFolder, readRecord, writeStatus, type Pair } from './pair.ts';
+import { freshFolder, writeStatus, type Pair } from './pair.ts';
 import { readMemory, stillOpen, writeMemory } from './pair-memory.ts';
 import { makePlan, type Plan } from './plan.ts';
-import { preparePair } from './prepare.ts';
+import { makeReady, type Ready } from './prepare.ts';
 import type { Problem } from './problems.ts';
 import { PROFILES, type Profile } from './profiles.ts';
-import { adoptAttempts, foldIn, readLeftovers, tidyLocalRoot, type Leftovers } from './recover.ts';
+import { adoptAttempts, foldIn, misplacedPaths, readLeftovers, tidyLocalRoot } from './recover.ts';
 import { endOf, plannedSteps, type BisyncResult } from './result.ts';
 import type { BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
@@ -24,6 +24,7 @@ import { unsafeKey } from './safe-path.ts';
 import { approvedPart, savePlan, type ComparedSides } from './saved-plan.ts';
 import { accessCheckFailed } from './scan-failure.ts';
 import { scanBothSides, type Scan } from './scan.ts';
+import { SyncedRoot } from './synced-root.ts';
 import { Trash } from './trash.ts';
 import type { BaselineEntry } from './versions.ts';
 
@@ -45,17 +46,25 @@ export async function runLocked(
   const profile = PROFILES[options.profile];
   const runId = `${new Date(startedAt).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
   around.onEvent({ type: 'scanning', runId, root: pair.root, bucket: pair.bucket });
-  const ready = await makeReady(options, pair, around);
+  const root = await SyncedRoot.open(pair);
+  const ready = await makeReady(options, pair, { s3: around.s3, now: startedAt });
   const stored = await storedBaseline(pair, options.resync === true);
   const leftovers = await readLeftovers(pair.folder);
+  // Without an ancestor nothing may become one, or a union would delete.
+  if (stored === undefined) leftovers.attempts.clear();
   if (options.resync === true) leftovers.settled.clear();
   const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);
   const journal = await Journal.open(pair.folder);
   try {
-    const run = await context(options, pair, around, { runId, profile, journal, baseline, ready });
+    const run = await context(options, pair, around, {
+      ...{ runId, profile, journal, baseline, ready, root },
+    });
     const memory = await readMemory(pair.folder);
-    await tidyLocalRoot(run, leftovers);
-    await rescueLateWrites(run, memory.asides);
+    const dryRun = options.dryRun === true;
+    if (!dryRun) {
+      await tidyLocalRoot(run, leftovers);
+      await rescueLateWrites(run, memory.asides);
+    }
     const checkAccess = profile.checkAccess && ready.prepared;
     const scan = await scanBothSides(
       {
@@ -63,14 +72,17 @@ export async function runLocked(
         ...{ checkAccess, signal: options.signal },
       },
       host,
-    );
-    const sides = comparable(run, scan, leftovers);
+    ).finally(() => root.check());
+    await adoptAttempts(run, leftovers.attempts, { ...scan, dryRun });
+    // A real run has put them back by now.
+    const misplaced = dryRun ? await misplacedPaths(leftovers) : [];
+    const sides = comparable(run, scan, misplaced);
     const plan = makePlan(sides.baseline, sides.local, sides.remote);
     const base = {
       ...{ runId, pairId: pair.id, root: pair.root, bucket: pair.bucket },
       ...{ profile: profile.name, united: stored === undefined },
     };
-    if (options.dryRun === true) {
+    if (dryRun) {
       const planId = await savePlan(pair.folder, plan, sides, host.clock.now());
       return dryRunResult(run, plan, { ...base, planId, startedAt });
     }
@@ -96,32 +108,6 @@ export async function runLocked(
   }
 }
 
-interface Ready {
-  /** False only in a dry run of a folder that was never synced. */
-  prepared: boolean;
-  conditions: { writes: boolean; deletes: boolean };
-}
-
-/** Checks that the folder is the pair's, and sets a new pair up; a dry run sets nothing up. */
-async function makeReady(options: BisyncOptions, pair: Pair, around: Around): Promise<Ready> {
-  const { endpoint, permission } = options.access;
-  const record = await readRecord(pair.folder);
-  const isNew = record === undefined;
-  if (options.resync !== true) await checkMarker(pair, { mayBeNew: isNew });
-  if (options.dryRun === true) {
-    const conditions = record?.conditions ?? { writes: true, deletes: true };
-    return { prepared: !isNew, conditions };
-  }
-  const known = record?.conditions;
-  if (known?.endpoint === endpoint && options.resync !== true) {
-    return { prepared: true, conditions: known };
-  }
-  const conditions = await preparePair(pair, around.s3, {
-    ...{ endpoint, readOnly: permission === 'ro', now: around.host.clock.now() },
-  });
-  return { prepared: true, conditions };
-}
-
 async function storedBaseline(
   pair: Pair,
   resync: boolean,
@@ -141,11 +127,12 @@ async function context(
     journal: Journal;
     baseline: Map<string, BaselineEntry>;
     ready: Ready;
+    root: SyncedRoot;
   },
 ): Promise<RunContext> {
-  const { runId, profile, journal, baseline, ready } = state;
+  const { runId, profile, journal, baseline, ready, root } = state;
   return {
-    ...{ pair, runId, s3, journal, baseline },
+    ...{ pair, root, runId, s3, journal, baseline },
     trash: new Trash(pair.trash, runId),
     strategy: options.conflicts ?? profile.conflicts,
     conditions: ready.conditions,
@@ -161,8 +148,7 @@ async function context(
 }
 
 /** What is compared: without paths that cannot be read or must not touch the disk. */
-function comparable(run: RunContext, scan: Scan, leftovers: Leftovers): ComparedSides {
-  adoptAttempts(run.baseline, leftovers.attempts, scan.remote);
+function comparable(run: RunContext, scan: Scan, misplaced: readonly string[]): ComparedSides {
   const problem = (path: string, reason: Problem['reason'], message: string): void => {
     run.tally.problems.push({ path, reason, message });
     run.emit({ type: 'problem', path, reason, message });
@@ -185,8 +171,11 @@ function comparable(run: RunContext, scan: Scan, leftovers: Leftovers): Compared
       `${path} is not brought here: ${why}`,
     );
   }
-  const left = [...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut));
-  return { baseline: new Map(left), local: scan.local, remote: scan.remote };
+  const baseline = new Map([...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut)));
+  for (const path of misplaced) {
+    for (const side of [baseline, scan.local, scan.remote]) side.delete(path);
+  }
+  return { baseline, local: scan.local, remote: scan.remote };
 }
 
 /**

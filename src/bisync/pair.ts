@@ -174,7 +174,12 @@ export async function checkMarker(pair: Pair, options: { mayBeNew: boolean }): P
     marker === undefined
       ? `The folder marker ${MARKER} is missing in ${pair.root}`
       : `The folder ${pair.root} was synced as another folder or with another bucket`;
-  throw new AbortError('halted-marker-missing', `${reason}; nothing was changed.`, {
+  throw rootIsAnother(pair, `${reason}; nothing was changed`);
+}
+
+/** The local root is not, or not any more, the folder of this pair. `reason` is without a full stop. */
+export function rootIsAnother(pair: Pair, reason: string): AbortError {
+  return new AbortError('halted-marker-missing', `${reason}.`, {
     exitCode: ExitCode.needsPerson,
     suggestions: [
       'Is its disk mounted, and is it the right folder?',

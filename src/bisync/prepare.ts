@@ -4,36 +4,86 @@ import { writeFileAtomic } from '../platform/atomic-file.ts';
 import type { S3Client, WriteCondition } from '../s3/client.ts';
 import { isS3Failure } from '../s3/errors.ts';
 import { ACCESS_CONTENT, ACCESS_FILE, OWN_PREFIX } from './filters.ts';
-import { writeMarker, writeRecord, type Pair, type PairRecord } from './pair.ts';
+import { setBaselineAside } from './baseline-file.ts';
+import { readJournal, restartJournal } from './journal.ts';
+import { checkMarker, readRecord, writeMarker, writeRecord, type Pair } from './pair.ts';
+import type { BisyncOptions } from './options.ts';
+
+export interface Ready {
+  /** False only in a dry run of a folder that was never synced. */
+  prepared: boolean;
+  conditions: Conditions;
+}
+
+interface Conditions {
+  writes: boolean;
+  deletes: boolean;
+}
 
 /**
- * Makes a folder and a bucket a pair, or one again after `--resync`: the marker, the check file on
- * both sides, and what is known of the storage. Doing it twice changes nothing.
+ * Checks that the folder is the pair's, and sets a new pair up, or a known one anew on `--resync`.
+ * A dry run sets nothing up.
+ *
+ * @throws AbortError `halted-marker-missing` (78)
  */
-export async function preparePair(
+export async function makeReady(
+  options: Pick<BisyncOptions, 'access' | 'dryRun' | 'resync'>,
   pair: Pair,
-  s3: S3Client,
-  options: { endpoint: string; readOnly: boolean; now: number },
-): Promise<NonNullable<PairRecord['conditions']>> {
-  const conditions = options.readOnly
-    ? { writes: true, deletes: true }
-    : await probeConditions(s3, options.now);
-  if (!options.readOnly) {
-    await putText(s3, ACCESS_FILE, ACCESS_CONTENT, { ifAbsent: true }, options.now);
+  around: { s3: S3Client; now: number },
+): Promise<Ready> {
+  const { permission } = options.access;
+  const endpoint = withoutSpelling(options.access.endpoint);
+  const record = await readRecord(pair.folder);
+  const isNew = record === undefined;
+  if (options.resync !== true) await checkMarker(pair, { mayBeNew: isNew });
+  const known = record?.conditions;
+  if (options.dryRun === true) {
+    return { prepared: !isNew, conditions: known ?? { writes: true, deletes: true } };
   }
+  const isSetUp = !isNew && options.resync !== true;
+  if (isSetUp && known !== undefined && withoutSpelling(known.endpoint) === endpoint) {
+    return { prepared: true, conditions: known };
+  }
+  const readOnly = permission === 'ro';
+  const conditions = readOnly
+    ? { writes: true, deletes: true }
+    : await probeConditions(around.s3, around.now);
+  // Never for a known pair: a check file that is made here would vouch for a wrong bucket.
+  if (!isSetUp) await setUp(pair, around, { readOnly });
+  await writeRecord(pair, { endpoint, ...conditions });
+  return { prepared: true, conditions };
+}
+
+/** Makes a folder and a bucket a pair: the check file on both sides, and the marker. */
+async function setUp(
+  pair: Pair,
+  { s3, now }: { s3: S3Client; now: number },
+  { readOnly }: { readOnly: boolean },
+): Promise<void> {
+  if (!readOnly) await putText(s3, ACCESS_FILE, ACCESS_CONTENT, { ifAbsent: true }, now);
   await writeFileAtomic(join(pair.root, ACCESS_FILE), ACCESS_CONTENT, { mode: 0o644 });
-  const record = { endpoint: options.endpoint, ...conditions };
-  await writeRecord(pair, record);
-  // Last: with the marker in place the pair counts as set up.
+  await forgetWhatWasAgreed(pair);
+  // After the baseline is gone, or a run that is cut off here would delete by it in a folder that is
+  // not the one it was made in; before the record, or this pair would count as known without it.
   await writeMarker(pair);
-  return record;
+}
+
+/** For `--resync`. Of the journal what belongs into the folder, or out of it, is kept. */
+async function forgetWhatWasAgreed(pair: Pair): Promise<void> {
+  const kept = (await readJournal(pair.folder)).filter(
+    ({ type }) => type === 'temporary' || type === 'aside' || type === 'aside-done',
+  );
+  await restartJournal(pair.folder, kept);
+  await setBaselineAside(pair.folder);
+}
+
+/** `http://host:80/` and `http://HOST` are one endpoint. */
+function withoutSpelling(endpoint: string): string {
+  return URL.canParse(endpoint) ? new URL(endpoint).href.replace(/\/+$/, '') : endpoint;
 }
 
 /** Whether the storage refuses writes and deletes whose condition does not hold. */
-export async function probeConditions(
-  s3: S3Client,
-  now: number,
-): Promise<{ writes: boolean; deletes: boolean }> {
+async function probeConditions(s3: S3Client, now: number): Promise<Conditions> {
   const key = `${OWN_PREFIX}probe-${randomBytes(6).toString('hex')}`;
   const wrong = `"${'0'.repeat(32)}"`;
   await putText(s3, key, 'one', { ifAbsent: true }, now);

@@ -87,7 +87,7 @@ function listed(lines: readonly string[]): string[] {
 
 /** Shows a run while it goes on: one line in place on a terminal, events under `--json`. */
 export function showBisync(out: Output): { event: (event: BisyncEvent) => void; end: () => void } {
-  const inPlace = out.options.color && out.options.interactive && !out.options.quiet;
+  const inPlace = out.options.animated;
   let total = 0;
   let done = 0;
   const draw = (text: string): void => {

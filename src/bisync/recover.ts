@@ -3,12 +3,11 @@ import { isErrno } from '../platform/atomic-file.ts';
 import { putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
 import { PathProblem } from './problems.ts';
-import type { RunContext } from './run-context.ts';
-import { pathInside } from './safe-path.ts';
+import { settle, type RunContext } from './run-context.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
 
 /** Content that an interrupted run sent, or was about to send, by path. */
-export type Attempts = ReadonlyMap<string, { size: number; md5: string }>;
+export type Attempts = Map<string, { size: number; md5: string }>;
 
 /** What the journal of an interrupted run says; nothing when the last run came to its end. */
 export interface Leftovers {
@@ -56,7 +55,7 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
   for (const file of leftovers.temporaries) await rm(file, { force: true });
   for (const { path, aside } of leftovers.asides) {
     try {
-      const target = await pathInside(run.pair.root, path, { createFolders: true });
+      const target = await run.root.pathOf(path, { createFolders: true });
       // In place: the successor. The old version may stay in the trash, as it would have.
       if (!(await exists(target))) await putBack(run, path, target, aside);
     } catch (error) {
@@ -64,6 +63,15 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
       if (!(error instanceof PathProblem)) throw error;
     }
   }
+}
+
+/** Paths whose file a crash left in the trash: they are missing in the local root, not deleted. */
+export async function misplacedPaths(leftovers: Leftovers): Promise<string[]> {
+  const paths: string[] = [];
+  for (const { path, aside } of leftovers.asides) {
+    if (await exists(aside)) paths.push(path);
+  }
+  return paths;
 }
 
 /** Folds what the interrupted run had settled into the baseline. */
@@ -80,16 +88,20 @@ export function foldIn(
 
 /**
  * An object with the content that an interrupted run was sending is our own write whose reply was
- * never seen: it is agreed, so that an edit since is an edit and no conflict.
+ * never seen: it is agreed, so that an edit since is an edit and no conflict. Where the file is gone
+ * here nothing is agreed, for that would make a delete of it; the object comes back.
  */
-export function adoptAttempts(
-  baseline: Map<string, BaselineEntry>,
+export async function adoptAttempts(
+  run: RunContext,
   attempts: Attempts,
-  remote: Listing,
-): void {
+  { local, remote, dryRun }: { local: Listing; remote: Listing; dryRun: boolean },
+): Promise<void> {
   for (const [path, { size, md5 }] of attempts) {
     const now = remote.get(path);
-    if (now?.size === size && now.md5 === md5) baseline.set(path, { size, md5, etag: null });
+    if (now?.size !== size || now.md5 !== md5 || !local.has(path)) continue;
+    const entry = { size, md5, etag: null };
+    if (dryRun) run.baseline.set(path, entry);
+    else await settle(run, path, entry);
   }
 }
 

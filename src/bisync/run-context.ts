@@ -4,6 +4,7 @@ import type { Journal } from './journal.ts';
 import type { Pair } from './pair.ts';
 import type { Problem } from './problems.ts';
 import type { ConflictStrategy } from './profiles.ts';
+import type { SyncedRoot } from './synced-root.ts';
 import type { Trash } from './trash.ts';
 import type { BaselineEntry } from './versions.ts';
 
@@ -62,6 +63,7 @@ export function emptyTally(): Tally {
 /** Everything that the execution of a plan works with. */
 export interface RunContext {
   pair: Pair;
+  root: SyncedRoot;
   runId: string;
   s3: S3Client;
   journal: Journal;
@@ -84,12 +86,17 @@ export interface RunContext {
   tally: Tally;
 }
 
-/** Both sides agree on a path from here on: on the disk first, then in memory. */
+/**
+ * Both sides agree on a path from here on: on the disk first, then in memory.
+ *
+ * @throws AbortError `halted-marker-missing` (78) when the local root is another folder by now
+ */
 export async function settle(
   run: RunContext,
   path: string,
   entry: BaselineEntry | null,
 ): Promise<void> {
+  await run.root.check();
   await run.journal.write({ type: 'settled', path, entry });
   if (entry === null) run.baseline.delete(path);
   else run.baseline.set(path, entry);

@@ -6,7 +6,7 @@ import { acquireLock } from '../platform/lock.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { runLocked } from './locked-run.ts';
-import { openPair, writeStatus, type Pair } from './pair.ts';
+import { openPair, readStatus, writeStatus, type Pair } from './pair.ts';
 import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
@@ -43,7 +43,9 @@ export async function runBisync(
     return await runLocked(options, pair, { host, s3, onEvent, afterPlan: deps.afterPlan });
   } catch (error) {
     const failure = error instanceof S3RequestError ? storageFailure(error) : error;
-    if (options.signal?.aborted !== true) await rememberFailure(pair, failure, host);
+    await (options.signal?.aborted === true
+      ? rememberStop(pair, host)
+      : rememberFailure(pair, failure, host));
     throw failure;
   } finally {
     s3.close();
@@ -54,11 +56,20 @@ export async function runBisync(
 async function rememberFailure(pair: Pair, failure: unknown, host: Host): Promise<void> {
   const message = failure instanceof Error ? failure.message : String(failure);
   const planId = failure instanceof AbortError ? failure.details['planId'] : undefined;
+  const more = typeof planId === 'string' ? { planId } : {};
+  await remember(pair, stateOf(failure), message, { at: host.clock.now(), ...more });
+}
+
+/** A run that a person stopped while files were being moved; before that the old state still holds. */
+async function rememberStop(pair: Pair, host: Host): Promise<void> {
+  if ((await readStatus(pair.folder))?.state !== 'syncing') return;
+  const message = 'The last run was stopped before its end; the next one goes on from there.';
+  await remember(pair, 'error', message, { at: host.clock.now() });
+}
+
+async function remember(...status: Parameters<typeof writeStatus>): Promise<void> {
   try {
-    await writeStatus(pair, stateOf(failure), message, {
-      at: host.clock.now(),
-      ...(typeof planId === 'string' ? { planId } : {}),
-    });
+    await writeStatus(...status);
   } catch (error) {
     // A full disk may be the failure itself, and that is what the person must hear of.
     if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS')) throw error;

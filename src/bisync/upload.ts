@@ -4,7 +4,6 @@ import { OWN_PREFIX } from './filters.ts';
 import { copyStable, type StableCopy } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
-import { pathInside } from './safe-path.ts';
 import { etagOf, keptEtag, type BaselineEntry } from './versions.ts';
 
 /** How the object stands after a conditional write. */
@@ -26,10 +25,12 @@ export async function uploadFile(
   replaces: BaselineEntry | null,
 ): Promise<'written' | 'differs' | 'gone'> {
   if (run.readOnly) throw readOnlyKey(path);
-  const source = await pathInside(run.pair.root, path);
+  const source = await run.root.pathOf(path);
   const copy = await copyStable(source, run.copies, run.wait);
   if (copy === undefined) return 'gone';
   try {
+    // The copy must not be of a file in another folder that took the place of the root.
+    await run.root.check();
     const outcome = await putVersion(run, path, copy, replaces);
     if (outcome.type === 'differs') return 'differs';
     const { size, md5 } = copy;

@@ -184,7 +184,7 @@ export function printError(report: ErrorReport, out: Output, stack?: string): vo
     return;
   }
   // In a pipe a message stays on one line, for grep.
-  const width = stderr.columns ?? Infinity;
+  const width = stderr.columns === undefined || stderr.columns === 0 ? Infinity : stderr.columns;
   const message = wrap(`Error: ${stripVTControlCharacters(report.message)}`, width);
   stderr.write(`${message.replace(/^Error:/, out.style('red', 'Error:'))}\n`);
   for (const suggestion of report.suggestions) {
@@ -218,17 +218,16 @@ function makeOutput(options: {
 }): Output {
   const { env, stdin, stdout, stderr } = process;
   const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' || options.noColor;
+  const terminal = stdout.isTTY && stderr.isTTY;
+  const automatic = (env['CI'] ?? '') !== '' || options.format === 'json';
   return new Output({
     format: options.format,
     quiet: options.quiet,
     verbose: options.verbose,
-    color: stdout.isTTY && stderr.isTTY && !plain,
-    interactive:
-      stdin.isTTY &&
-      stdout.isTTY &&
-      !options.noInput &&
-      options.format !== 'json' &&
-      (env['CI'] ?? '') === '',
+    color: terminal && !plain,
+    // A terminal that does not know its width cannot be drawn on.
+    animated: terminal && stdout.columns > 0 && !plain && !automatic && !options.quiet,
+    interactive: stdin.isTTY && stdout.isTTY && !options.noInput && !automatic,
     stdout,
     stderr,
   });

@@ -10,6 +10,8 @@ export interface OutputOptions {
   verbose: boolean;
   /** Colours and in-place updates allowed on that stream. */
   color: boolean;
+  /** What is under way may be drawn in place. */
+  animated: boolean;
   /** Questions may be asked: stdin and stdout are terminals and nobody said otherwise. */
   interactive: boolean;
   stdout: {
@@ -42,7 +44,9 @@ export class Output {
 
   /** Width of the terminal in characters; 80 in a pipe. */
   get width(): number {
-    return this.options.stdout.columns ?? 80;
+    const { columns } = this.options.stdout;
+    // A terminal that does not know its size says 0.
+    return columns === undefined || columns === 0 ? 80 : columns;
   }
 
   style(style: Style, text: string): string {

@@ -16,7 +16,7 @@ export interface Task {
  * pipe, as events under `--json`. The first error ends it and is thrown.
  */
 export async function runTasks(tasks: readonly Task[], out: Output): Promise<void> {
-  if (out.options.color && out.options.interactive && !out.options.quiet) {
+  if (out.options.animated) {
     await runInPlace(tasks);
     return;
   }

@@ -243,7 +243,7 @@ describe('Ctrl-C on a terminal', () => {
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     await writeFile(join(user.root, 'key'), server.apiKeyOf('acme'));
     const input = args.length > 0 ? ` < ${join(user.root, 'key')}` : '';
-    const line = `${process.execPath} ${binary} setup --mode bisync --server ${url} ${args.join(' ')}${input}`;
+    const line = `stty cols 80 rows 24; exec ${process.execPath} ${binary} setup --mode bisync --server ${url} ${args.join(' ')}${input}`;
     // util-linux: a terminal for the command, whose exit code it ends with.
     const run = execa('script', ['-qec', line, '/dev/null'], {
       env: user.env,

@@ -4,7 +4,10 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class ServerMigrate extends BaseCommand<typeof ServerMigrate> {
   static override summary =
     "Bring a stopped server's database to this version (start does it too).";
-  static override examples = ['<%= config.bin %> <%= command.id %> --data /srv/cloud'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --data /srv/cloud',
+  ];
   static override flags = {
     data: Flags.string({ description: 'Folder of the database and files.', helpValue: 'DIR' }),
   };

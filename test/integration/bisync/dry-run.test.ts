@@ -1,0 +1,50 @@
+import { mkdir, open, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import {
+  openDevice,
+  startTestBucket,
+  type Device,
+  type TestBucket,
+} from '../../support/devices.ts';
+
+let bucket: TestBucket;
+let laptop: Device;
+beforeEach(async () => {
+  bucket = await startTestBucket();
+  onTestFinished(() => bucket[Symbol.asyncDispose]());
+  laptop = await openDevice(bucket, 'laptop');
+  onTestFinished(() => laptop.dispose());
+});
+
+it('a dry run leaves a late write into the trash to the next real run', async () => {
+  await laptop.write('a.md', 'agreed');
+  await laptop.sync();
+  const file = await open(join(laptop.root, 'a.md'), 'a');
+  await bucket.put('a.md', 'newer');
+  await laptop.sync();
+  await file.appendFile(', and late');
+  await file.close();
+  const before = await laptop.files();
+  await laptop.sync({ dryRun: true });
+  expect(await laptop.files()).toEqual(before);
+  expect((await laptop.sync()).counts.conflicts).toBe(1);
+  expect([...(await laptop.files()).values()]).toContain('agreed, and late');
+}, 30_000);
+
+it('a dry run leaves a file that a crash left in the trash there, and does not plan its delete', async () => {
+  for (const name of ['a.md', 'b.md']) await laptop.write(name, 'agreed');
+  await laptop.sync();
+  const pairs = join(laptop.host.places.state, 'pairs');
+  const pair = (await readdir(pairs))[0]!;
+  const trash = join(laptop.host.places.data, 'trash', pair, 'killed');
+  await mkdir(trash, { recursive: true });
+  const aside = join(trash, 'a.md');
+  const record = { type: 'aside', path: 'a.md', aside, md5: '0'.repeat(32) };
+  await writeFile(join(pairs, pair, 'journal'), `${JSON.stringify(record)}\n`);
+  await rename(join(laptop.root, 'a.md'), aside);
+  expect((await laptop.sync({ dryRun: true })).planned).toEqual([]);
+  expect(await laptop.read('a.md')).toBeUndefined();
+  expect((await laptop.sync()).counts).toMatchObject({ deletedRemote: 0, unchanged: 2 });
+  expect(await laptop.read('a.md')).toBe('agreed');
+}, 30_000);
