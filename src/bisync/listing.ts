@@ -5,7 +5,7 @@ import type { Version } from './versions.ts';
 
 const HEADER = '# bisync listing v1 from ';
 /** flags, size, hash or `-`, id, time, quoted path */
-const LINE = /^(\S) +(-?\d+) (\S+) (\S+) (\S+) "(.*)"$/;
+const LINE = /^(\S) +(-?\d+) (\S+) (\S+) (\S+) "(.*)"$/s;
 const NO_TIME = '0001-01-01T00:00:00.000000000+0000';
 
 export interface ParsedListing {
