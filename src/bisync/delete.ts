@@ -92,7 +92,8 @@ async function tryDelete(
   etag: string,
 ): Promise<S3RequestError | undefined> {
   try {
-    await run.s3.delete(path, etag, run.signal);
+    // Without conditions a copy is kept first; some storages refuse a delete that has one.
+    await run.s3.delete(path, run.conditions.deletes ? etag : undefined, run.signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof S3RequestError)) throw error;

@@ -91,7 +91,7 @@ async function probeConditions(s3: S3Client, now: number): Promise<Conditions> {
   const mismatched = await putText(s3, key, 'three', { ifMatch: wrong }, now);
   const deletes = !(await deletesAnyway(s3, key, wrong));
   const head = await s3.head(key);
-  if (head !== undefined) await s3.delete(key, head.etag);
+  if (head !== undefined) await s3.delete(key, deletes ? head.etag : undefined);
   return { writes: !clobbered && !mismatched, deletes };
 }
 
@@ -114,13 +114,14 @@ async function putText(
   }
 }
 
-/** Whether a delete went through although its condition did not hold. */
+/** Whether a delete went through although its condition did not hold, or no condition is known. */
 async function deletesAnyway(s3: S3Client, key: string, etag: string): Promise<boolean> {
   try {
     await s3.delete(key, etag);
     return true;
   } catch (error) {
     if (isS3Failure(error, 'precondition')) return false;
+    if (isS3Failure(error, 'server') && error.status === 501) return true;
     throw error;
   }
 }

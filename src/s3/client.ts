@@ -44,8 +44,11 @@ export interface S3Client {
   get(key: string, signal?: AbortSignal): Promise<{ head: ObjectHead; body: Readable }>;
   /** Undefined when there is no such object. @throws S3RequestError */
   head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined>;
-  /** Deletes this very version. Sent once. @throws S3RequestError */
-  delete(key: string, ifMatch: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Deletes this very version, or for undefined, where a storage knows no such condition, whatever
+   * is there. Sent once. @throws S3RequestError
+   */
+  delete(key: string, ifMatch: string | undefined, signal?: AbortSignal): Promise<void>;
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
   /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
@@ -96,7 +99,8 @@ export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
       }
     },
     delete: async (key, ifMatch, signal) => {
-      await transport.send({ method: 'DELETE', key, headers: { 'if-match': ifMatch }, signal });
+      const headers: Record<string, string> = ifMatch === undefined ? {} : { 'if-match': ifMatch };
+      await transport.send({ method: 'DELETE', key, headers, signal });
     },
     copy: async (from, ifMatch, to, signal) => {
       const source = [target.bucket, ...from.split('/')].map(encodeSegment).join('/');

@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
+import { errorFromAnswer } from '../../../src/s3/errors.ts';
 import {
   openDevice,
   startTestBucket,
@@ -102,6 +103,22 @@ it('a storage that ignores conditions is recognised, and a copy kept before each
   const live = await bucket.objects();
   expect(live).toEqual(await laptop.files());
   expect([...live.values()]).toEqual(expect.arrayContaining(['mine', 'theirs', 'second a']));
+});
+
+it('a storage that refuses every delete with a condition can be synced with, too', async () => {
+  const real = createS3Client(bucket.access);
+  const remove: S3Client['delete'] = (key, ifMatch, signal) =>
+    ifMatch === undefined
+      ? real.delete(key, ifMatch, signal)
+      : Promise.reject(errorFromAnswer(501, '<Error><Code>NotImplemented</Code></Error>', key));
+  const s3 = Object.defineProperties({ ...real, delete: remove }, { clockSkewMs: { value: 0 } });
+  for (const name of ['a', 'b', 'c', 'd']) await laptop.write(name, name);
+  expect(await laptop.sync({}, { s3 })).toMatchObject({ exitCode: 0, counts: { uploaded: 4 } });
+  await laptop.remove('a');
+  const result = await laptop.sync({}, { s3 });
+  expect(result).toMatchObject({ exitCode: 0, counts: { deletedRemote: 1 } });
+  expect(await bucket.get(`.cloud-trash/${result.runId}/a`)).toBe('a');
+  expect(await bucket.objects()).toEqual(await laptop.files());
 });
 
 it('an endpoint that moved is probed again, and the pair stays the same', async () => {
