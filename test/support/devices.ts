@@ -104,8 +104,11 @@ export interface Device {
   /** Options that each sync of this device uses. */
   options(more?: Partial<BisyncOptions>): Promise<BisyncOptions>;
   sync(more?: Partial<BisyncOptions>, deps?: Partial<BisyncDeps>): Promise<BisyncResult>;
-  /** A sync in a process of its own; its events come as lines on stdout. */
-  spawn(more?: Partial<BisyncOptions>, userId?: number): Promise<ChildProcess>;
+  /**
+   * A sync in a process of its own; its events come as lines on stdout. `bound`: permission bits
+   * bind it even where this is root, whom they do not bind otherwise.
+   */
+  spawn(more?: Partial<BisyncOptions>, options?: { bound?: boolean }): Promise<ChildProcess>;
   write(path: string, content: string): Promise<void>;
   read(path: string): Promise<string | undefined>;
   remove(path: string): Promise<void>;
@@ -115,6 +118,9 @@ export interface Device {
   trash(): Promise<string[]>;
   dispose(): Promise<void>;
 }
+
+/** util-linux: runs a command as this user, but bound by permission bits (capabilities(7)). */
+const WITHOUT_OVERRIDE = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'];
 
 const CHILD = fileURLToPath(new URL('sync-child.ts', import.meta.url));
 
@@ -139,11 +145,12 @@ export async function openDevice(bucket: TestBucket, name: string): Promise<Devi
     ...{ root, host, events, options },
     sync: async (more = {}, deps = {}) =>
       runBisync(await options(more), host, (event) => events.push(event), deps),
-    spawn: async (more = {}, userId) => {
-      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
-      const task = { options: await options(more), env, home, userId };
+    spawn: async (more = {}, { bound = false } = {}) => {
+      const node = [process.execPath, '--disable-warning=ExperimentalWarning', CHILD];
+      const [command = '', ...args] =
+        bound && process.getuid?.() === 0 ? [...WITHOUT_OVERRIDE, ...node] : node;
+      const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      const task = { options: await options(more), env, home };
       child.stdin.end(JSON.stringify(task));
       return child;
     },

@@ -1,4 +1,4 @@
-/** Runs one sync in a process of its own, to be killed or to run as another user. */
+/** Runs one sync in a process of its own, to be killed or bound by permissions. */
 import { readFileSync } from 'node:fs';
 import type { BisyncOptions } from '../../src/bisync/options.ts';
 import { runBisync } from '../../src/bisync/run.ts';
@@ -9,16 +9,9 @@ interface Task {
   options: BisyncOptions;
   env: NodeJS.ProcessEnv;
   home: string;
-  /** Give up root's rights, so that permissions mean something. */
-  userId?: number;
 }
 
 const task = JSON.parse(readFileSync(0, 'utf8')) as Task;
-if (task.userId !== undefined && process.getuid?.() === 0) {
-  process.setgroups?.([]);
-  process.setgid?.(task.userId);
-  process.setuid?.(task.userId);
-}
 const places = resolvePlaces(task.env, process.platform, task.home);
 const host = { env: task.env, platform: process.platform, places, clock: systemClock };
 const print = (value: object): void => {
