@@ -232,6 +232,7 @@ function notAnswering(path: string, error: RcError): AbortError {
       'It is started again by itself. Nothing is lost: try again in a moment.',
       'cloud unmount --force   (what waits stays on this disk for the next mount)',
     ],
+    details: { said: error.message },
     cause: error,
   });
 }
