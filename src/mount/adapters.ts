@@ -1,3 +1,4 @@
+import type { MountOptions, VfsOptions } from '../rclone/mount-options.ts';
 import type { RcloneCapabilities } from '../rclone/rclone.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -26,7 +27,7 @@ export interface MountAdapter {
   /** The types that the system's mount table shows for it. */
   tableTypes: readonly string[];
   /** Options on top of rclone's defaults. */
-  mountOptions: Record<string, unknown>;
+  mountOptions: MountOptions;
   /** Commands that take the mount away although it is busy or dead, tried in this order. */
   detach(path: string): (readonly [string, ...string[]])[];
   /** Whether the folder must exist before (Windows wants it not to). */
@@ -156,7 +157,7 @@ export function adapterOf(
 }
 
 /** The file system's side of a profile, in the words of rclone's `vfsOpt`. */
-export function vfsOptions(profile: MountProfile, readOnly: boolean): Record<string, unknown> {
+export function vfsOptions(profile: MountProfile, readOnly: boolean): VfsOptions {
   return {
     // The only mode besides `writes` in which programs can append, rewrite and rename as on a disk.
     CacheMode: 'full',

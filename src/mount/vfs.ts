@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { MountOptions, VfsOptions } from '../rclone/mount-options.ts';
 import type { RcCallOptions, RcClient } from '../rclone/rc-client.ts';
 
 /** A file that is on this disk and not yet in the bucket. */
@@ -49,8 +50,8 @@ export interface Vfs {
 export interface MountRequest {
   mountPoint: string;
   mountType: string;
-  vfsOpt: Record<string, unknown>;
-  mountOpt: Record<string, unknown>;
+  vfsOpt: VfsOptions;
+  mountOpt: MountOptions;
 }
 
 /** The remote's name inside rclone; the cache's folders are called after it, so it never changes. */

@@ -1,5 +1,9 @@
 /** The one place that builds rclone's command lines. No secret ever goes into one. */
 
+declare const builtHere: unique symbol;
+/** A command line from this file: nothing else makes one, and nothing else is run. */
+export type RcloneArgv = readonly string[] & { readonly [builtHere]: true };
+
 /** Printed for machines: one JSON object a line on stderr, without colour codes inside `msg`. */
 const LOG_FLAGS = ['--use-json-log', '-v', '--color', 'NEVER'] as const;
 
@@ -39,8 +43,8 @@ export interface BisyncPlanArgs {
  * rclone's would end the run before the listings are written. The filters are not a
  * `--filters-file`, since rclone then wants a resync after every change of them.
  */
-export function bisyncPlanArgv(args: BisyncPlanArgs): string[] {
-  return [
+export function bisyncPlanArgv(args: BisyncPlanArgs): RcloneArgv {
+  return built(
     ...['bisync', args.local, formatRemotePath(args.remote), '--dry-run', '--force'],
     ...['--config', args.config, '--workdir', args.workdir],
     ...['--compare', 'size,checksum', '--fast-list', '--checkers', '16'],
@@ -55,7 +59,7 @@ export function bisyncPlanArgv(args: BisyncPlanArgs): string[] {
     // Tigris: read after write across regions; other stores ignore it.
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,
-  ];
+  );
 }
 
 export interface RcdArgs {
@@ -75,8 +79,8 @@ export interface RcdArgs {
  * `rclone rcd` for mounts. `--config ""` keeps its configuration in memory only, so that the keys
  * it is told over the socket are in no file, no environment and no command line.
  */
-export function rcdArgv(args: RcdArgs): string[] {
-  return [
+export function rcdArgv(args: RcdArgs): RcloneArgv {
+  return built(
     ...['rcd', '--rc-addr', args.address],
     ...(args.openToSocketOwner ? ['--rc-no-auth'] : []),
     ...['--config', '', '--cache-dir', args.cacheDir],
@@ -85,15 +89,49 @@ export function rcdArgv(args: RcdArgs): string[] {
     ...['--retries', '1', '--low-level-retries', '3'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,
-  ];
+  );
 }
 
 function logFileFlags(path: string): string[] {
   return ['--log-file', path, '--log-file-max-size', '5Mi', '--log-file-max-backups', '2'];
 }
 
+/** `rclone version`: whether it is one, and which. */
+export function versionArgv(): RcloneArgv {
+  return built('version');
+}
+
+/** What a build says that it has: its commands, the flags of all of them, or those of one. */
+export function helpArgv(of: 'commands' | 'flags' | HelpOfCommand): RcloneArgv {
+  if (of === 'commands') return built('help');
+  return of === 'flags' ? built('help', 'flags') : built(of, '--help');
+}
+/** The commands with flags or options of their own that we use. */
+export type HelpOfCommand = 'bisync' | 'mount' | 'cmount' | 'nfsmount';
+
+/** `rclone config file`: where this build looks for a person's own configuration. */
+export function configFileArgv(): RcloneArgv {
+  return built('config', 'file');
+}
+
+/**
+ * Every way in which a command line is built here. The tests drive each of them against the help
+ * texts of the versions that we support; one that is missing here, or there, fails them.
+ */
+export const ARGV_BUILDERS = {
+  bisyncPlanArgv,
+  rcdArgv,
+  versionArgv,
+  helpArgv,
+  configFileArgv,
+} satisfies Record<string, (args: never) => RcloneArgv>;
+
+function built(...words: string[]): RcloneArgv {
+  return words as readonly string[] as RcloneArgv;
+}
+
 /** Every command line that a folder pair or a mount may need, at its fullest, for the probe. */
-export function fullestArgvs(): { bisync: string[]; rcd: string[] } {
+export function fullestArgvs(): { bisync: RcloneArgv; rcd: RcloneArgv } {
   return {
     bisync: bisyncPlanArgv({
       config: '/config',

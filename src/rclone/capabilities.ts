@@ -1,4 +1,5 @@
-import { fullestArgvs, longFlags } from './argv.ts';
+import { fullestArgvs, longFlags, type HelpOfCommand, type RcloneArgv } from './argv.ts';
+import { MOUNT_FLAGS } from './mount-options.ts';
 import type { RcloneCapabilities } from './rclone.ts';
 
 /** What a binary says about itself, from its help texts. */
@@ -7,8 +8,8 @@ export interface HelpTexts {
   help: string;
   /** `rclone help flags`: the flags that every command takes. */
   flags: string;
-  /** `rclone <command> --help`, of the commands with flags of their own that we use. */
-  commands: { bisync?: string | undefined };
+  /** `rclone <command> --help`, of those commands that this build has. */
+  commands: Partial<Record<HelpOfCommand, string | undefined>>;
 }
 
 /** The names under `Available commands:` in the output of `rclone help`. */
@@ -27,20 +28,31 @@ export function parseFlags(help: string): Set<string> {
 }
 
 /** The flags of `argv` that this build's command does not know. */
-export function missingFlags(argv: readonly string[], texts: HelpTexts): string[] {
+export function missingFlags(argv: RcloneArgv, texts: HelpTexts): string[] {
   const own = argv[0] === 'bisync' ? (texts.commands.bisync ?? '') : '';
   const known = new Set([...parseFlags(texts.flags), ...parseFlags(own)]);
   return longFlags(argv).filter((flag) => !known.has(flag));
 }
 
-/** A command counts only if it is in the build and takes every flag that we would give it. */
+/** The mount options of ours that this build's command does not know, by their flags. */
+export function missingMountOptions(
+  command: 'mount' | 'cmount' | 'nfsmount',
+  texts: HelpTexts,
+): string[] {
+  const known = parseFlags(texts.commands[command] ?? '');
+  return MOUNT_FLAGS.filter((flag) => !known.has(flag));
+}
+
+/** A command counts only if it is in the build and takes every flag and option that we would give it. */
 export function capabilitiesOf(texts: HelpTexts): RcloneCapabilities {
   const commands = parseCommands(texts.help);
   const { bisync, rcd } = fullestArgvs();
+  const canMount = (command: 'mount' | 'cmount' | 'nfsmount'): boolean =>
+    commands.has(command) && missingMountOptions(command, texts).length === 0;
   return {
     rcd: commands.has('rcd') && missingFlags(rcd, texts).length === 0,
     bisync: commands.has('bisync') && missingFlags(bisync, texts).length === 0,
-    mount: commands.has('mount') || commands.has('cmount'),
-    nfsmount: commands.has('nfsmount'),
+    mount: canMount('mount') || canMount('cmount'),
+    nfsmount: canMount('nfsmount'),
   };
 }

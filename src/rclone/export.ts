@@ -4,6 +4,7 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { isErrno, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
+import { configFileArgv } from './argv.ts';
 import { isEncryptedConfig } from './config-file.ts';
 import { readSection, setSection } from './config-text.ts';
 import { rcloneEnvironment, type S3Keys } from './environment.ts';
@@ -87,7 +88,7 @@ async function userConfigPath(host: Host): Promise<string> {
 async function askRclone(host: Host): Promise<string> {
   const rclone = await findRclone({}, host);
   const { RCLONE_CONFIG: _none, ...env } = rcloneEnvironment(host.env);
-  const { exitCode, stdout, tail } = await runRclone(rclone, ['config', 'file'], { env });
+  const { exitCode, stdout, tail } = await runRclone(rclone, configFileArgv(), { env });
   const path = stdout.trim().split(/\r?\n/).at(-1) ?? '';
   if (exitCode === 0 && path !== '') return path;
   throw new AbortError('rclone-unfit', 'rclone does not say where its configuration is.', {

@@ -6,9 +6,16 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
-import { fullestArgvs } from './argv.ts';
-import { capabilitiesOf } from './capabilities.ts';
+import {
+  fullestArgvs,
+  helpArgv,
+  versionArgv,
+  type HelpOfCommand,
+  type RcloneArgv,
+} from './argv.ts';
+import { capabilitiesOf, parseCommands, type HelpTexts } from './capabilities.ts';
 import { rcloneEnvironment } from './environment.ts';
+import { MOUNT_FLAGS } from './mount-options.ts';
 import { compareVersions, parseRcloneVersion, RCLONE_FLOOR, type Rclone } from './rclone.ts';
 
 /** How long a probe may take, in milliseconds: a healthy one needs a tenth of a second. */
@@ -18,6 +25,7 @@ const PROBE_TIMEOUT = 15_000;
 const probedSchema = z.object({
   size: z.number(),
   mtimeMs: z.number(),
+  ctimeMs: z.number(),
   version: z.string(),
   capabilities: z.object({
     rcd: z.boolean(),
@@ -28,7 +36,9 @@ const probedSchema = z.object({
 });
 type Probed = z.infer<typeof probedSchema>;
 /** What the binaries were asked, so that the answer to an older question is not taken. */
-const question = createHash('sha256').update(JSON.stringify(fullestArgvs())).digest('hex');
+const question = createHash('sha256')
+  .update(JSON.stringify([fullestArgvs(), MOUNT_FLAGS]))
+  .digest('hex');
 const cacheSchema = z.object({
   question: z.literal(question),
   binaries: z.record(z.string(), probedSchema),
@@ -40,28 +50,34 @@ export type ProbeResult =
 
 /**
  * Asks the binary at `path` who it is and what it can do; the answer is cached by the file's
- * identity (real path, size, modification time). A binary that crashes, hangs or prints nonsense
- * is unfit, with the reason.
+ * identity: real path, size, modification time, and the change time, which nobody can set back. A
+ * binary that crashes, hangs or prints nonsense is unfit, with the reason.
  */
 export async function probeRclone(path: string, host: Host): Promise<ProbeResult> {
   let key: string;
-  let identity: { size: number; mtimeMs: number };
+  let identity: Identity;
   try {
     key = await realpath(path);
     const file = await stat(key);
     if (!file.isFile()) return { fit: false, reason: 'not a file' };
-    identity = { size: file.size, mtimeMs: file.mtimeMs };
+    identity = { size: file.size, mtimeMs: file.mtimeMs, ctimeMs: file.ctimeMs };
   } catch {
     return { fit: false, reason: 'no such file' };
   }
   const cache = await readCache(host);
   const cached = cache[key];
-  if (cached?.size === identity.size && cached.mtimeMs === identity.mtimeMs) return judge(cached);
+  if (cached !== undefined && isSame(cached, identity)) return judge(cached);
   const asked = await ask(key, host);
   if ('reason' in asked) return { fit: false, reason: asked.reason };
   const probed: Probed = { ...identity, ...asked };
   await writeCache(host, { ...cache, [key]: probed });
   return judge(probed);
+}
+
+type Identity = Pick<Probed, 'size' | 'mtimeMs' | 'ctimeMs'>;
+
+function isSame(one: Identity, other: Identity): boolean {
+  return one.size === other.size && one.mtimeMs === other.mtimeMs && one.ctimeMs === other.ctimeMs;
 }
 
 function judge({ version, capabilities }: Probed): ProbeResult {
@@ -82,25 +98,35 @@ function judge({ version, capabilities }: Probed): ProbeResult {
 type Answer = Pick<Probed, 'version' | 'capabilities'>;
 
 async function ask(path: string, host: Host): Promise<Answer | { reason: string }> {
-  const first = await output(path, ['version'], host);
+  const first = await output(path, versionArgv(), host);
   const version = first.ok ? parseRcloneVersion(first.stdout) : undefined;
   if (version === undefined) {
     return { reason: first.ok ? 'does not answer like rclone' : first.reason };
   }
-  const [help, flags, bisync] = await Promise.all(
-    // All that rcd takes is among the flags that every command takes.
-    [['help'], ['help', 'flags'], ['bisync', '--help']].map(async (argv) => {
-      const answer = await output(path, argv, host);
-      return answer.ok ? answer.stdout : '';
-    }),
+  return { version, capabilities: capabilitiesOf(await helpTexts(path, host)) };
+}
+
+/** All that rcd takes is among the flags that every command takes; the others are asked for theirs. */
+const WITH_FLAGS: readonly HelpOfCommand[] = ['bisync', 'mount', 'cmount', 'nfsmount'];
+
+async function helpTexts(path: string, host: Host): Promise<HelpTexts> {
+  const read = async (of: Parameters<typeof helpArgv>[0]): Promise<string> => {
+    const answer = await output(path, helpArgv(of), host);
+    return answer.ok ? answer.stdout : '';
+  };
+  const [help, flags] = await Promise.all([read('commands'), read('flags')]);
+  const there = parseCommands(help);
+  const commands = await Promise.all(
+    WITH_FLAGS.filter((name) => there.has(name)).map(
+      async (name) => [name, await read(name)] as const,
+    ),
   );
-  const texts = { help: help ?? '', flags: flags ?? '', commands: { bisync } };
-  return { version, capabilities: capabilitiesOf(texts) };
+  return { help, flags, commands: Object.fromEntries(commands) };
 }
 
 type Output = { ok: true; stdout: string } | { ok: false; reason: string };
 
-function output(path: string, argv: string[], host: Host): Promise<Output> {
+function output(path: string, argv: RcloneArgv, host: Host): Promise<Output> {
   return new Promise((resolve) => {
     execFile(
       path,

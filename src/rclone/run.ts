@@ -2,6 +2,7 @@ import { execa } from 'execa';
 import { redact } from '../output/redact.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import type { RcloneArgv } from './argv.ts';
 import { parseLogLine, type RcloneLogEvent } from './log.ts';
 import type { Rclone } from './rclone.ts';
 
@@ -38,7 +39,7 @@ const TAIL_LINES = 40;
  */
 export async function runRclone(
   rclone: Pick<Rclone, 'path'>,
-  argv: readonly string[],
+  argv: RcloneArgv,
   options: RunOptions,
 ): Promise<RunResult> {
   const tail: string[] = [];

@@ -17,9 +17,13 @@ export function recordedHelp(version: string): HelpTexts {
       .map((part) => [part.slice(0, part.indexOf('\n')), part.slice(part.indexOf('\n') + 1)]),
   );
   const part = (name: string): string => parts.get(name) ?? '';
-  return {
-    help: part('help'),
-    flags: part('flags'),
-    commands: { bisync: part('bisync') },
-  };
+  const names = ['bisync', 'mount', 'nfsmount'] as const;
+  const commands = names.flatMap((name) => (parts.has(name) ? [[name, part(name)] as const] : []));
+  return { help: part('help'), flags: part('flags'), commands: Object.fromEntries(commands) };
+}
+
+/** The methods of the remote control that a recorded version has. */
+export function recordedMethods(version: string): Set<string> {
+  const text = readFileSync(new URL(`${version}.txt`, folder), 'utf8');
+  return new Set((text.split(/^=== rc\n/m)[1] ?? '').split('\n').filter(Boolean));
 }

@@ -109,6 +109,11 @@ describe('findRclone', () => {
     await utimes(path, new Date(0), new Date(0));
     await findRclone({}, host);
     expect(await questions()).toBe(2 * once);
+    // Another one of the same size and time.
+    await writeFile(path, (await readFile(path, 'utf8')).replace('echo x', 'echo y'));
+    await utimes(path, new Date(0), new Date(0));
+    await findRclone({}, host);
+    expect(await questions()).toBe(3 * once);
   });
 
   test('leaves nothing in the home of the person', async () => {

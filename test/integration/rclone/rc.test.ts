@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { isRunning, signalProcess } from '../../../src/platform/processes.ts';
 import { rcloneEnvironment } from '../../../src/rclone/environment.ts';
+import { MOUNT_OPTIONS, VFS_OPTIONS } from '../../../src/rclone/mount-options.ts';
 import { createRcClient, RcError } from '../../../src/rclone/rc-client.ts';
 import { startRcd, type RcDaemon } from '../../../src/rclone/rc.ts';
 import type { Rclone } from '../../../src/rclone/rclone.ts';
@@ -67,6 +68,14 @@ describe('startRcd', () => {
       if (!name.isFile()) continue;
       expect(await readFile(join(name.parentPath, name.name), 'latin1')).not.toContain(SECRET);
     }
+  });
+
+  test('knows every mount option that we send: it would ignore a wrong name without a word', async () => {
+    const daemon = await running(await openWorkspace());
+    const names = z.record(z.string(), z.unknown());
+    const known = await daemon.call('options/get', {}, z.object({ vfs: names, mount: names }));
+    expect(Object.keys(known.vfs)).toEqual(expect.arrayContaining(Object.keys(VFS_OPTIONS)));
+    expect(Object.keys(known.mount)).toEqual(expect.arrayContaining(Object.keys(MOUNT_OPTIONS)));
   });
 
   test('a failed call says why and never what it was sent', async () => {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { bisyncPlanArgv } from '../../../src/rclone/argv.ts';
+import { bisyncPlanArgv, type RcloneArgv } from '../../../src/rclone/argv.ts';
 import { rcloneEnvironment } from '../../../src/rclone/environment.ts';
 import type { RcloneLogEvent } from '../../../src/rclone/log.ts';
 import type { Rclone } from '../../../src/rclone/rclone.ts';
@@ -9,6 +9,11 @@ import { runRclone } from '../../../src/rclone/run.ts';
 import { fakeProgram } from '../../support/fake-program.ts';
 import { realRclone } from '../../support/rclone.ts';
 import { openWorkspace } from '../../support/workspace.ts';
+
+/** What the product itself cannot build. */
+function otherArgv(...words: string[]): RcloneArgv {
+  return words as readonly string[] as RcloneArgv;
+}
 
 let rclone: Rclone;
 beforeAll(async () => {
@@ -30,7 +35,9 @@ describe('runRclone', () => {
     const argv = bisyncPlanArgv({ ...plan, checkFilename: '.marker' });
     // A baseline as a first agreement leaves it, then a change on one side.
     const first = argv.filter((word) => word !== '--dry-run');
-    expect(await runRclone(rclone, [...first, '--resync'], { env })).toMatchObject({ exitCode: 0 });
+    expect(await runRclone(rclone, otherArgv(...first, '--resync'), { env })).toMatchObject({
+      exitCode: 0,
+    });
     await writeFile(join(local, 'new.txt'), 'hello');
     await writeFile(join(local, 'left.tmp'), 'out');
     const events: RcloneLogEvent[] = [];
@@ -45,7 +52,7 @@ describe('runRclone', () => {
   test('a usage error is a result with its words', async () => {
     const { host } = await openWorkspace();
     const env = rcloneEnvironment(host.env);
-    const result = await runRclone(rclone, ['bisync', '--no-such-flag'], { env });
+    const result = await runRclone(rclone, otherArgv('bisync', '--no-such-flag'), { env });
     expect(result.exitCode).toBe(2);
     expect(result.tail.join('\n')).toContain('unknown flag: --no-such-flag');
   });
@@ -54,7 +61,7 @@ describe('runRclone', () => {
     const { host } = await openWorkspace();
     const abort = new AbortController();
     const env = { ...rcloneEnvironment(host.env), RCLONE_CONFIG: '' };
-    const argv = ['rcd', '--rc-addr', '127.0.0.1:0', '--use-json-log', '-v'];
+    const argv = otherArgv('rcd', '--rc-addr', '127.0.0.1:0', '--use-json-log', '-v');
     const running = runRclone(rclone, argv, {
       env,
       signal: abort.signal,
@@ -73,7 +80,7 @@ describe('runRclone', () => {
       'rclone',
       'trap "" INT; echo ready >&2; while :; do sleep 0.05; done',
     );
-    const result = await runRclone({ path }, [], {
+    const result = await runRclone({ path }, otherArgv(), {
       env: host.env,
       signal: abort.signal,
       stopWithinMs: 100,
@@ -83,7 +90,9 @@ describe('runRclone', () => {
   });
 
   test('one that cannot be started is an error with its cure', async () => {
-    await expect(runRclone({ path: '/no/such/rclone' }, [], { env: {} })).rejects.toMatchObject({
+    await expect(
+      runRclone({ path: '/no/such/rclone' }, otherArgv(), { env: {} }),
+    ).rejects.toMatchObject({
       code: 'rclone-unfit',
       exitCode: 12,
       suggestions: ['cloud rclone install'],
@@ -95,7 +104,7 @@ describe('runRclone', () => {
     const body = `i=0; while [ $i -lt 100 ]; do echo "line $i" >&2; i=$((i+1)); done
       echo "Authorization: Bearer abc.def" >&2; echo "secret_access_key = tsec_hidden" >&2; exit 7`;
     const path = await fakeProgram(root, 'rclone', body);
-    const { tail, exitCode } = await runRclone({ path }, [], { env: {} });
+    const { tail, exitCode } = await runRclone({ path }, otherArgv(), { env: {} });
     expect(exitCode).toBe(7);
     expect(tail).toHaveLength(40);
     expect(tail.join('\n')).not.toMatch(/abc\.def|tsec_hidden/);
