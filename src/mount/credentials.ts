@@ -27,7 +27,7 @@ export async function checkCredentials(
 
 /** What the storage said to rclone, as an error for people. */
 export function storageProblem(
-  error: RcError,
+  error: Error,
   { bucket, endpoint }: Pick<BucketAccess, 'bucket' | 'endpoint'>,
 ): AbortError {
   const said = error.message;

@@ -1,64 +1,69 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import * as z from 'zod/mini';
-import { isErrno, writeFileAtomic } from '../platform/atomic-file.ts';
+import { isErrno } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
-import { REMOTE, type Vfs } from './vfs.ts';
+import {
+  joinRanges,
+  md5InNote,
+  noteAsPending,
+  placesOf,
+  readNote,
+  withoutRanges,
+  writeNote,
+  type ByteRange,
+  type CacheNote,
+  type CachePlaces,
+} from './cache-note.ts';
+import { REMOTE } from './vfs.ts';
+import { completeFile, dataBlocks, isWrittenInPages } from './written-parts.ts';
 
-/** A cached file whose note was lost. */
+/** A cached file that the next rclone would have dropped or mixed with old content. */
 export interface RecoveredFile {
   name: string;
   /** The name under which it is uploaded; undefined when the bucket has this very content. */
   uploadedAs: string | undefined;
+  /** Another reading of the same file, kept beside it because nobody can tell which is right. */
+  alsoAs?: string;
 }
 
-/** rclone's note about a cached file (vfscache/item.go): which ranges of it are on this disk. */
-const Note = z.looseObject({
-  Size: z.number(),
-  Rs: z.nullable(z.array(z.object({ Pos: z.number(), Size: z.number() }))),
-  Dirty: z.boolean(),
-});
-type Note = z.infer<typeof Note>;
+/** What recovering wants to know of the bucket. */
+export interface BucketObjects {
+  /** The object of this name, if there is one; its MD5 where the storage knows it. */
+  md5(name: string): Promise<{ md5: string | undefined } | undefined>;
+  /** Its content; undefined when there is none. */
+  read(name: string): Promise<Readable | undefined>;
+}
 
 /** - `behind`: written to after the note; - `lost`: missing or half-written */
 type NoteState = 'sound' | 'behind' | 'lost';
 
 /**
- * Makes good what a kill or a power cut did to rclone's notes about its cached files, which it
- * rewrites in place. A note that is `lost` makes the next rclone delete the cached file, uploaded
- * or not (1.75: `removed cache file as failed to load metadata`); one that is `behind` makes it
- * fetch the object's old content over what was written last. No rclone may be serving this cache.
+ * Makes good what a kill or a power cut did to rclone's notes about its cached files. It rewrites
+ * them in place, and only when a file is first changed and when it is closed. A note that is `lost`
+ * makes the next rclone delete the cached file, uploaded or not (1.75: `removed cache file as failed
+ * to load metadata`); one that is `behind` makes it fetch the object's old content over what was
+ * written since. No rclone may be serving this cache.
  *
  * A file without a note is uploaded under its own name where the bucket has none of it, and
- * otherwise beside the object there, because nobody can tell which of them is newer.
+ * otherwise beside the object there, because nobody can tell which of them is newer. A file with
+ * parts that rclone wrote and did not note is made whole with the bucket's bytes for its holes.
  *
- * @returns what had no note
- * @throws RcError when the bucket cannot be asked; nothing is lost then
+ * @returns what was not as noted
+ * @throws RcError, S3RequestError when the bucket cannot be asked; nothing is lost then
  */
 export async function recoverCache(
-  vfs: Pick<Vfs, 'md5'>,
+  objects: BucketObjects,
   { cache, bucket, clock }: { cache: string; bucket: string; clock: Clock },
 ): Promise<RecoveredFile[]> {
   const recovered: RecoveredFile[] = [];
-  for (const { name, state } of await unsoundFiles(cache, bucket)) {
-    const from = placesOf(cache, bucket, name);
-    if (state === 'behind') {
-      await bringUpToDate(from);
-      continue;
-    }
-    const uploadedAs = await nameFor(vfs, name, from.data, clock);
-    if (uploadedAs === undefined) {
-      await rm(from.data, { force: true });
-    } else {
-      const to = placesOf(cache, bucket, uploadedAs);
-      await noteAsPending(from.data, to.note, clock);
-      if (to.data !== from.data) await rename(from.data, to.data);
-    }
-    if (uploadedAs !== name) await rm(from.note, { force: true });
-    recovered.push({ name, uploadedAs });
+  const recovery = new Recovery(objects, cache, bucket, clock);
+  for (const name of await cachedFiles(cache, bucket)) {
+    const done = await recovery.recover(name);
+    if (done !== undefined) recovered.push(done);
   }
   return recovered;
 }
@@ -68,6 +73,16 @@ export async function unsoundFiles(
   cache: string,
   bucket: string,
 ): Promise<{ name: string; state: NoteState }[]> {
+  const found: { name: string; state: NoteState }[] = [];
+  for (const name of await cachedFiles(cache, bucket)) {
+    const { data, note } = placesOf(cache, bucket, name);
+    const state = await stateOf(data, await readNote(note));
+    if (state !== 'sound') found.push({ name, state });
+  }
+  return found;
+}
+
+async function cachedFiles(cache: string, bucket: string): Promise<string[]> {
   const root = join(cache, 'vfs', REMOTE, bucket);
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
     (error: unknown) => {
@@ -75,109 +90,179 @@ export async function unsoundFiles(
       throw error;
     },
   );
-  const found: { name: string; state: NoteState }[] = [];
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const name = relative(root, join(entry.parentPath, entry.name));
-    const state = await stateOf(placesOf(cache, bucket, name));
-    if (state !== 'sound') found.push({ name, state });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+async function stateOf(data: string, note: CacheNote | undefined): Promise<NoteState> {
+  if (note === undefined) return 'lost';
+  return note.Dirty && note.Size !== (await stat(data)).size ? 'behind' : 'sound';
+}
+
+class Recovery {
+  readonly #objects: BucketObjects;
+  readonly #cache: string;
+  readonly #bucket: string;
+  readonly #clock: Clock;
+
+  constructor(objects: BucketObjects, cache: string, bucket: string, clock: Clock) {
+    this.#objects = objects;
+    this.#cache = cache;
+    this.#bucket = bucket;
+    this.#clock = clock;
   }
-  return found;
-}
 
-interface CachePlaces {
-  data: string;
-  note: string;
-}
+  async recover(name: string): Promise<RecoveredFile | undefined> {
+    const places = this.#placesOf(name);
+    const note = await readNote(places.note);
+    if (note === undefined) return this.#withoutNote(name, places);
+    if (!note.Dirty) return undefined;
+    const { size } = await stat(places.data);
+    const sure = sureRanges(note, size);
+    const missing = withoutRanges([{ Pos: 0, Size: size }], sure);
+    const unnoted = missing.length === 0 ? [] : withoutRanges(await dataBlocks(places.data), sure);
+    if (joinRanges(unnoted, size).length > 0) return this.#withParts(name, places, note, sure);
+    if (note.Size !== size) await writeNote(places.note, { ...note, Size: size, Rs: sure });
+    return undefined;
+  }
 
-function placesOf(cache: string, bucket: string, name: string): CachePlaces {
-  return {
-    data: join(cache, 'vfs', REMOTE, bucket, name),
-    note: join(cache, 'vfsMeta', REMOTE, bucket, name),
-  };
-}
+  #placesOf(name: string): CachePlaces {
+    return placesOf(this.#cache, this.#bucket, name);
+  }
 
-async function stateOf({ data, note }: CachePlaces): Promise<NoteState> {
-  const read = await readNote(note);
-  if (read === undefined) return 'lost';
-  return read.Dirty && read.Size !== (await stat(data)).size ? 'behind' : 'sound';
-}
+  async #withoutNote(name: string, places: CachePlaces): Promise<RecoveredFile> {
+    const { size } = await stat(places.data);
+    const holes = withoutRanges([{ Pos: 0, Size: size }], await dataBlocks(places.data));
+    const object = await this.#objects.md5(name);
+    if (object === undefined) {
+      return this.#upload(name, places, holes.length === 0 ? name : await this.#beside(name));
+    }
+    if (size === 0 || (holes.length === 0 && object.md5 === (await md5Of(places.data)))) {
+      await rm(places.data, { force: true });
+      await rm(places.note, { force: true });
+      return { name, uploadedAs: undefined };
+    }
+    if (holes.length === 0) return this.#upload(name, places, await this.#beside(name));
+    return this.#complete(name, places, [], await this.#beside(name));
+  }
 
-async function readNote(path: string): Promise<Note | undefined> {
-  try {
-    const read = Note.safeParse(JSON.parse(await readFile(path, 'utf8')));
-    return read.success ? read.data : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError || isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
+  /** Parts of it were written after the note. */
+  async #withParts(
+    name: string,
+    places: CachePlaces,
+    note: CacheNote,
+    sure: readonly ByteRange[],
+  ): Promise<RecoveredFile> {
+    const object = await this.#objects.md5(name);
+    if (object !== undefined) {
+      const known = md5InNote(note);
+      // Somebody else replaced the object meanwhile: what fills the holes is not what was there.
+      const isOther = known !== undefined && object.md5 !== undefined && known !== object.md5;
+      return this.#complete(name, places, sure, isOther ? await this.#beside(name) : name, note);
+    }
+    // Of a new file everything is here, holes included.
+    const whole = note.Fingerprint === '';
+    return this.#upload(name, places, whole ? name : await this.#beside(name), note);
+  }
+
+  /** Fills the holes with what the bucket has there, and uploads it as `target`. */
+  async #complete(
+    name: string,
+    places: CachePlaces,
+    sure: readonly ByteRange[],
+    target: string,
+    note?: CacheNote,
+  ): Promise<RecoveredFile> {
+    const folder = join(this.#cache, 'recovering');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const unique = randomBytes(6).toString('hex');
+    const made = { filled: join(folder, `${unique}-f`), written: join(folder, `${unique}-w`) };
+    try {
+      const blocks = joinRanges(await dataBlocks(places.data), (await stat(places.data)).size);
+      const object = await this.#objects.read(name);
+      const differ = await completeFile({ data: places.data, sure, blocks, object }, made);
+      const pages = await isWrittenInPages(made.written);
+      const [main, other] = pages ? [made.written, made.filled] : [made.filled, made.written];
+      const { atime, mtime } = await stat(places.data);
+      for (const each of [main, other]) await utimes(each, atime, mtime);
+      const alsoAs = differ ? await this.#beside(name, target) : undefined;
+      if (alsoAs !== undefined) await this.#place(other, alsoAs);
+      await this.#place(main, target, target === name ? note : undefined);
+      if (target !== name) await this.#forget(places);
+      return { name, uploadedAs: target, ...(alsoAs === undefined ? {} : { alsoAs }) };
+    } finally {
+      await rm(made.filled, { force: true });
+      await rm(made.written, { force: true });
+    }
+  }
+
+  /** The note goes last: a file with the old one is recovered once more. */
+  async #place(from: string, name: string, note?: CacheNote): Promise<void> {
+    const to = this.#placesOf(name);
+    await mkdir(dirname(to.data), { recursive: true, mode: 0o700 });
+    await rename(from, to.data);
+    await noteAsPending(to, this.#clock, note);
+  }
+
+  async #forget(places: CachePlaces): Promise<void> {
+    await rm(places.data, { force: true });
+    await rm(places.note, { force: true });
+  }
+
+  /** Uploads the cached file as it is, under this name. */
+  async #upload(
+    name: string,
+    places: CachePlaces,
+    target: string,
+    note?: CacheNote,
+  ): Promise<RecoveredFile> {
+    if (target === name) await noteAsPending(places, this.#clock, note);
+    else {
+      await this.#place(places.data, target);
+      await rm(places.note, { force: true });
+    }
+    return { name, uploadedAs: target };
+  }
+
+  /** `notes/a (recovered 2026-11-22 10.30.00).md`: the folder and the extension stay. */
+  async #beside(name: string, taken?: string): Promise<string> {
+    const time = new Date(this.#clock.now()).toISOString().slice(0, 19).replace('T', ' ');
+    for (let number = 1; ; number += 1) {
+      const count = number === 1 ? '' : ` ${number}`;
+      const other = withSuffix(name, ` (recovered ${time.replaceAll(':', '.')}${count})`);
+      if (other !== taken && !(await exists(this.#placesOf(other).data))) return other;
+    }
   }
 }
 
-/** A file grows only by writing, so whatever lies behind its noted end was written here. */
-async function bringUpToDate({ data, note }: CachePlaces): Promise<void> {
-  const read = await readNote(note);
-  if (read === undefined) return;
-  const { size } = await stat(data);
-  const kept = (read.Rs ?? []).flatMap(({ Pos, Size }) => {
-    const length = Math.min(Pos + Size, size, read.Size) - Pos;
-    return length > 0 ? [{ Pos, Size: length }] : [];
-  });
-  const grown = size > read.Size ? [{ Pos: read.Size, Size: size - read.Size }] : [];
-  // rclone keeps ranges that touch as one.
-  const last = kept.at(-1);
-  if (last !== undefined && grown[0]?.Pos === last.Pos + last.Size) {
-    last.Size += grown[0].Size;
-    grown.pop();
-  }
-  await writeFileAtomic(note, JSON.stringify({ ...read, Size: size, Rs: [...kept, ...grown] }));
+/** What a note says to be here, and what lies beyond its end: a file grows only by writing. */
+function sureRanges({ Rs, Size }: CacheNote, size: number): ByteRange[] {
+  const grown = size > Size ? [{ Pos: Size, Size: size - Size }] : [];
+  return joinRanges([...joinRanges(Rs ?? [], Size), ...grown], size);
 }
 
-async function nameFor(
-  vfs: Pick<Vfs, 'md5'>,
-  name: string,
-  path: string,
-  clock: Clock,
-): Promise<string | undefined> {
-  const { size, blocks } = await stat(path);
-  const object = await vfs.md5(name);
-  // Holes: rclone had fetched parts of it only. It is no whole version of the file then.
-  const whole = blocks * 512 >= size || size < 4096;
-  if (object === undefined) return whole ? name : beside(name, clock);
-  if (size === 0 || (whole && object.md5 === (await md5Of(path)))) return undefined;
-  return beside(name, clock);
-}
-
-/** `notes/a (recovered 2026-11-22 10.30.00).md`: the folder and the extension stay. */
-function beside(name: string, clock: Clock): string {
+function withSuffix(name: string, suffix: string): string {
   const slash = name.lastIndexOf('/') + 1;
   const base = name.slice(slash);
   const dot = base.lastIndexOf('.');
   const extension = dot > 0 ? base.slice(dot) : '';
   let stem = dot > 0 ? base.slice(0, dot) : base;
-  const time = new Date(clock.now()).toISOString().slice(0, 19).replace('T', ' ');
-  const suffix = ` (recovered ${time.replaceAll(':', '.')})${extension}`;
   // File systems end a name at 255 bytes.
-  while (Buffer.byteLength(stem + suffix) > 255 && stem !== '') stem = stem.slice(0, -1);
-  return name.slice(0, slash) + stem + suffix;
+  while (Buffer.byteLength(stem + suffix + extension) > 255 && stem !== '')
+    stem = stem.slice(0, -1);
+  return name.slice(0, slash) + stem + suffix + extension;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function md5Of(path: string): Promise<string> {
   const hash = createHash('md5');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
-}
-
-/** The note of vfscache/item.go: all of the file is here, and none of it in the bucket. */
-async function noteAsPending(data: string, note: string, clock: Clock): Promise<void> {
-  const { size, mtime } = await stat(data);
-  const info = {
-    ModTime: mtime.toISOString(),
-    ATime: new Date(clock.now()).toISOString(),
-    Size: size,
-    Rs: size === 0 ? [] : [{ Pos: 0, Size: size }],
-    Fingerprint: '',
-    Dirty: true,
-  };
-  await mkdir(dirname(note), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(note, JSON.stringify(info));
 }

@@ -10,8 +10,10 @@ import { rcloneEnvironment } from '../rclone/environment.ts';
 import { startRcd } from '../rclone/rc.ts';
 import { createRcClient, RcError, type RcAddress } from '../rclone/rc-client.ts';
 import type { Rclone } from '../rclone/rclone.ts';
+import { S3RequestError } from '../s3/errors.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { vfsOptions, type MountAdapter } from './adapters.ts';
+import { openBucketObjects } from './bucket-objects.ts';
 import { checkCredentials, storageProblem } from './credentials.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount } from './machine.ts';
@@ -84,10 +86,11 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     const vfs = openVfs(daemon, access.bucket, CALL_TIMEOUT_MS);
     options.onStep?.('checking');
     await checkCredentials(vfs, access);
-    const { bucket } = access;
-    const cached = { cache: folders.cache, bucket, clock: host.clock };
-    const found = await recoverCache(vfs, cached).catch((error: unknown) => {
-      throw error instanceof RcError ? storageProblem(error, access) : error;
+    const cached = { cache: folders.cache, bucket: access.bucket, clock: host.clock };
+    const objects = openBucketObjects(vfs, access);
+    const found = await recoverCache(objects, cached).catch((error: unknown) => {
+      const ofStorage = error instanceof RcError || error instanceof S3RequestError;
+      throw ofStorage ? storageProblem(error, access) : error;
     });
     if (found.length > 0) options.onRecovered?.(found);
     options.onStep?.('mounting');

@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3ServiceException,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -64,6 +66,9 @@ export interface BucketView {
   /** By name the ETag without quotes, which is the MD5 of what was uploaded in one piece. */
   etags(): Promise<Map<string, string>>;
   text(name: string): Promise<string | undefined>;
+  bytes(name: string): Promise<Buffer | undefined>;
+  put(name: string, body: string | Buffer): Promise<void>;
+  remove(name: string): Promise<void>;
 }
 
 /** Signs a new user in for a tenant of the server. Whatever is mounted goes when the test ends. */
@@ -124,12 +129,21 @@ async function bucketView(api: ApiClient): Promise<BucketView> {
   const client = s3ClientFor(key);
   onTestFinished(() => client.destroy());
   const Bucket = key.bucket_name;
+  const bytes = async (Key: string): Promise<Buffer | undefined> => {
+    const object = await found(client.send(new GetObjectCommand({ Bucket, Key })));
+    const body = await object?.Body?.transformToByteArray();
+    return body === undefined ? undefined : Buffer.from(body);
+  };
   return {
     names: async () => [...(await list(client, Bucket)).keys()].sort(),
     etags: () => list(client, Bucket),
-    text: async (Key) => {
-      const object = await found(client.send(new GetObjectCommand({ Bucket, Key })));
-      return object?.Body?.transformToString();
+    bytes,
+    text: async (name) => (await bytes(name))?.toString('utf8'),
+    put: async (Key, Body) => {
+      await client.send(new PutObjectCommand({ Bucket, Key, Body }));
+    },
+    remove: async (Key) => {
+      await client.send(new DeleteObjectCommand({ Bucket, Key }));
     },
   };
 }

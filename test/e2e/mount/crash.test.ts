@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { isRunning } from '../../../src/platform/processes.ts';
@@ -8,7 +8,9 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ tenants: ['rclone', 'watcher', 'drained', 'both', 'storm'] });
+  server = await startTestServer({
+    tenants: ['rclone', 'watcher', 'drained', 'both', 'storm', 'inside'],
+  });
 });
 afterAll(() => server.close());
 
@@ -107,4 +109,28 @@ mountTest('a dead mount is cleared when its bucket is mounted elsewhere', async 
   expect(await readdir(elsewhere)).toEqual(['a.md']);
   await user.json('unmount');
   expect(await user.bucket.text('a.md')).toBe('a');
+});
+
+mountTest('what a program wrote into a file that it still has open survives a kill', async () => {
+  const user = await openMountUser(server, 'inside');
+  const expected = Buffer.from(randomBytes(1 << 20).map((byte) => byte || 1));
+  await user.bucket.put('records.bin', expected);
+  await user.mount('--profile', 'fast');
+  const file = await open(join(user.folder, 'records.bin'), 'r+');
+  // Nothing of it was read, so rclone has the parts that are written here and no others.
+  for (let index = 0; index < 200; index += 1) {
+    const bytes = Buffer.from(`<${index}>`);
+    const at = (index * 7919 * 13) % (expected.length - bytes.length);
+    await file.write(bytes, 0, bytes.length, at);
+    bytes.copy(expected, at);
+  }
+  await file.datasync();
+  const { rclone } = user.record();
+  await kill(rclone!);
+  await file.close().catch(() => undefined);
+  await until(() => user.record().state === 'mounted' && user.record().rclone!.pid !== rclone!.pid);
+  expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+  expect((await user.bucket.bytes('records.bin'))?.equals(expected)).toBe(true);
+  // The other reading of those blocks, in which zeros are content.
+  expect(await user.bucket.names()).toHaveLength(2);
 });
