@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { createApiClient, type ApiClient } from '../api/client.ts';
+import type { StreamItem } from '../api/event-stream.ts';
 import { parseToken, type TokenKind } from '../api/contract/token.ts';
 import { MountCredentialWithSecret } from '../api/contract/mount.ts';
 import type { Host } from '../platform/host.ts';
@@ -24,6 +25,11 @@ export interface Session {
    * @throws AbortError `not-set-up` (10)
    */
   bucketAccess(): Promise<BucketAccess>;
+  /**
+   * The tenant's events (src/api/event-stream.ts), for as long as `signal` is not aborted. Resumes
+   * after `lastEventId`. Never throws for trouble of network, server or credential.
+   */
+  followEvents(signal: AbortSignal, lastEventId?: string): AsyncGenerator<StreamItem, void>;
 }
 
 export interface SessionDeps {
@@ -52,12 +58,10 @@ export async function openSession(
   if (context === undefined) throw notSetUp();
   const secrets = deps.secrets ?? openSecretStore(host);
   const signal = deps.signal === undefined ? {} : { signal: deps.signal };
-  const given = givenToken(host, context.server);
-  const api = createApiClient({
-    server: context.server,
-    token: given ?? (() => accessToken(host, context, secrets)),
-    ...signal,
-  });
+  const token =
+    givenToken(host, context.server) ??
+    ((refused?: string) => accessToken(host, context, secrets, refused));
+  const api = createApiClient({ server: context.server, token: () => token(), ...signal });
   return {
     context,
     api,
@@ -66,6 +70,11 @@ export async function openSession(
       const stored = await storedBucketKey(secrets, context.name);
       if (stored?.tenant_id !== context.tenant.id) throw notSetUp();
       return toBucketAccess(context, stored);
+    },
+    followEvents: async function* (until, lastEventId) {
+      const { followEvents } = await import('../api/event-stream.ts');
+      const { server } = context;
+      yield* followEvents({ server, token, lastEventId, clock: host.clock, signal: until });
     },
   };
 }
@@ -106,13 +115,20 @@ const CachedToken = z.object({ token: z.string(), expiresAt: z.number() });
 /** Renewed this long before it ends, so that a request under way does not meet the end. */
 const RENEW_BEFORE_MS = 60_000;
 
+/**
+ * A valid access token. Called with one that the server refused before its time, it gets another
+ * one, if there is any.
+ */
+type TokenSource = (refused?: string) => Promise<string>;
+
 /** `CLOUD_TOKEN` goes before what is stored; its access tokens are kept in memory only. */
-function givenToken(host: Host, server: string): (() => Promise<string>) | undefined {
+function givenToken(host: Host, server: string): TokenSource | undefined {
   const given = host.env['CLOUD_TOKEN'];
   if (given === undefined || given === '') return undefined;
   let current: { token: string; expiresAt: number } | undefined;
-  return async () => {
+  return async (refused) => {
     if (given.startsWith('eyJ')) return given;
+    if (current?.token === refused) current = undefined;
     if (current === undefined || current.expiresAt - RENEW_BEFORE_MS <= host.clock.now()) {
       const { token, lifeMs } = await exchangeApiKey(server, given);
       current = { token, expiresAt: host.clock.now() + lifeMs };
@@ -129,9 +145,10 @@ async function accessToken(
   host: Host,
   context: NamedContext,
   secrets: SecretStore,
+  refused?: string,
 ): Promise<string> {
   const fresh = await cachedToken(host, context.name, secrets);
-  if (fresh !== undefined) return fresh;
+  if (fresh !== undefined && fresh !== refused) return fresh;
   const lock = await acquireLock(join(host.places.state, 'locks', 'token.lock'), {
     command: 'renewal of the access token',
     waitMs: 20_000,
@@ -139,7 +156,7 @@ async function accessToken(
   });
   try {
     const meanwhile = await cachedToken(host, context.name, secrets);
-    if (meanwhile !== undefined) return meanwhile;
+    if (meanwhile !== undefined && meanwhile !== refused) return meanwhile;
     const apiKey = await secrets.getPassword(STORED.apiKey, context.name);
     if (apiKey === null) throw notSignedIn();
     const { token, lifeMs } = await exchangeApiKey(context.server, apiKey);
