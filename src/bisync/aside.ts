@@ -82,6 +82,7 @@ export async function keepAsConflictCopy(
     run.tally.conflicts.push(record);
     run.tally.newCopies.push(copy);
     run.emit({ type: 'conflict', ...record });
+    run.activity.add({ type: 'conflict', ...record });
     return copy;
   }
 }

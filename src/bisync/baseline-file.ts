@@ -13,7 +13,7 @@ export type StoredBaseline =
   | { state: 'present'; entries: Map<string, BaselineEntry> }
   /** Never synced, or thrown away for a rebuild: the ancestor is empty and nothing is deleted. */
   | { state: 'missing' }
-  /** It was there and cannot be trusted; it is kept beside for a look. Rebuilt as if missing. */
+  /** It is there and cannot be trusted. Rebuilt as if missing. */
   | { state: 'damaged' };
 
 /**
@@ -26,9 +26,13 @@ export async function readBaseline(pairFolder: string): Promise<StoredBaseline> 
   const text = await readTextIfExists(path);
   if (text === undefined) return { state: 'missing' };
   const entries = parseBaseline(text);
-  if (entries !== undefined) return { state: 'present', entries };
-  await rename(path, `${path}.damaged`);
-  return { state: 'damaged' };
+  return entries === undefined ? { state: 'damaged' } : { state: 'present', entries };
+}
+
+/** Keeps a damaged baseline beside its place, for a look. */
+export function setDamagedAside(pairFolder: string): Promise<void> {
+  const path = join(pairFolder, 'baseline');
+  return rename(path, `${path}.damaged`);
 }
 
 export async function writeBaseline(pairFolder: string, baseline: Baseline): Promise<void> {

@@ -78,10 +78,7 @@ async function keepCloud(
     throw error;
   }
   await run.journal.write({ type: 'aside-done', aside });
-  if ((await placeFetched(run, path, fetched)) === 'differs') return false;
-  run.tally.downloaded += 1;
-  run.tally.bytesDown += fetched.entry.size;
-  return true;
+  return (await placeFetched(run, path, fetched)) !== 'differs';
 }
 
 /** The local version takes the name; the cloud's becomes the copy, first here and then there. */

@@ -31,6 +31,7 @@ export async function deleteLocal(
     await removeEmptied(run.pair.root, dirname(target));
     run.tally.deletedLocal += 1;
     run.emit({ type: 'deleted', path, side: 'local' });
+    run.activity.add({ type: 'deleted-local', path, before: agreed, after: null, aside });
   }
   await settle(run, path, null);
   return 'deleted';
@@ -83,6 +84,7 @@ export async function deleteRemote(
   await settle(run, path, null);
   run.tally.deletedRemote += 1;
   run.emit({ type: 'deleted', path, side: 'remote' });
+  run.activity.add({ type: 'deleted-remote', path, before: agreed, after: null });
   return 'deleted';
 }
 

@@ -38,12 +38,6 @@ export async function downloadFile(
       replaces === null
         ? await placeFetched(run, path, fetched)
         : await replaceLocal(run, path, fetched, replaces);
-    if (outcome === 'placed') {
-      const { size } = fetched.entry;
-      run.tally.downloaded += 1;
-      run.tally.bytesDown += size;
-      run.emit({ type: 'downloaded', path, size });
-    }
     return outcome === 'equal' ? 'placed' : outcome;
   } finally {
     await rm(fetched.temporary, { force: true });
@@ -111,6 +105,7 @@ async function fetchOnce(
 
 /**
  * Gives the fetched version its name if nothing has that name. What appeared there meanwhile stays.
+ * `replaced` is what had the name until now, for the record.
  *
  * @throws PathProblem `name-collision`
  */
@@ -118,12 +113,14 @@ export async function placeFetched(
   run: RunContext,
   path: string,
   fetched: Fetched,
+  replaced?: { version: BaselineEntry; aside: string },
 ): Promise<'placed' | 'equal' | 'differs'> {
   const { target, temporary, entry } = fetched;
   if (await placeNew(temporary, target)) {
     // The name must be on the disk before the baseline says so, or a power cut looks like a delete.
     await syncFolder(dirname(target));
     await settle(run, path, entry);
+    noteDownload(run, path, entry, replaced);
     return 'placed';
   }
   if (!(await isExactName(target))) {
@@ -137,6 +134,21 @@ export async function placeFetched(
   if (local.md5 !== entry.md5) return 'differs';
   await settle(run, path, entry);
   return 'equal';
+}
+
+function noteDownload(
+  run: RunContext,
+  path: string,
+  entry: BaselineEntry,
+  replaced: { version: BaselineEntry; aside: string } | undefined,
+): void {
+  const { size } = entry;
+  run.tally.downloaded += 1;
+  run.tally.bytesDown += size;
+  run.emit({ type: 'downloaded', path, size });
+  const aside = replaced === undefined ? {} : { aside: replaced.aside };
+  const before = replaced?.version ?? null;
+  run.activity.add({ type: 'downloaded', path, before, after: entry, ...aside });
 }
 
 /** Invariant 3 of docs/sync.md: the present file goes to the trash, and only if it is the agreed one. */
@@ -158,7 +170,7 @@ async function replaceLocal(
   if (aside === undefined) return 'differs';
   try {
     await chmod(temporary, local.mode);
-    const outcome = await placeFetched(run, path, fetched);
+    const outcome = await placeFetched(run, path, fetched, { version: agreed, aside });
     await run.journal.write({ type: 'aside-done', aside });
     return outcome;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
-import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import { readTextIfExists, syncFolder, writeFileAtomic } from '../platform/atomic-file.ts';
 
 const entrySchema = z.nullable(
   z.object({ size: z.number(), md5: z.string(), etag: z.nullable(z.string()) }),
@@ -27,21 +27,16 @@ export type JournalRecord = z.infer<typeof recordSchema>;
  * the next one after a crash. Records that come together share one fsync.
  */
 export class Journal {
-  readonly #file: FileHandle;
+  readonly #path: string;
+  /** Opened by the first record: a dry run leaves no file behind. */
+  #opened: Promise<FileHandle> | undefined;
   #waiting: string[] = [];
   #flushing: Promise<void> | undefined;
-  /** A write failed and may have left a part of a line, which must not swallow the next one. */
-  #torn = false;
+  /** A crash or a failed write may have left a part of a line, which must not swallow the next. */
+  #torn = true;
 
-  private constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  static async open(pairFolder: string): Promise<Journal> {
-    const file = await open(journalPath(pairFolder), 'a', 0o600);
-    // A crash may have torn the last line; what follows must not be taken for its end.
-    await file.appendFile('\n');
-    return new Journal(file);
+  constructor(pairFolder: string) {
+    this.#path = journalPath(pairFolder);
   }
 
   /** Resolves when the record is on the disk. */
@@ -55,7 +50,17 @@ export class Journal {
 
   async close(): Promise<void> {
     await this.#flushing;
-    await this.#file.close();
+    await (await this.#opened)?.close();
+  }
+
+  async #open(): Promise<FileHandle> {
+    this.#opened ??= openDurably(this.#path);
+    try {
+      return await this.#opened;
+    } catch (error) {
+      this.#opened = undefined;
+      throw error;
+    }
   }
 
   async #flush(): Promise<void> {
@@ -65,16 +70,24 @@ export class Journal {
       const text = this.#waiting.join('');
       this.#waiting = [];
       if (text !== '') {
+        const file = await this.#open();
         const start = this.#torn ? '\n' : '';
         this.#torn = true;
-        await this.#file.appendFile(start + text);
-        await this.#file.datasync();
+        await file.appendFile(start + text);
+        await file.datasync();
         this.#torn = false;
       }
     } finally {
       this.#flushing = undefined;
     }
   }
+}
+
+/** Its name must outlive a power cut as its records do. */
+async function openDurably(path: string): Promise<FileHandle> {
+  const file = await open(path, 'a', 0o600);
+  await syncFolder(dirname(path));
+  return file;
 }
 
 /** The records of a run that did not come to its end; a torn last line is no record. */

@@ -168,6 +168,10 @@ export function temporaryBeside(path: string): string {
   return join(dirname(path), `${OWN_PREFIX}tmp-${randomBytes(8).toString('hex')}`);
 }
 
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(`${OWN_PREFIX}tmp-`) && /-[0-9a-f]{16}$/.test(name);
+}
+
 /**
  * Gives `from` the name `to`, unless something has that name by now. `from` must be a private name
  * of ours: it is gone afterwards. The inode stays, so a program that has the file open keeps it.

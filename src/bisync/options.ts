@@ -1,5 +1,6 @@
 import type { Rclone } from '../rclone/rclone.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
+import type { TrashBounds } from './trash-bounds.ts';
 import type { ConflictStrategy, ProfileName } from './profiles.ts';
 
 export interface BisyncOptions {
@@ -16,6 +17,8 @@ export interface BisyncOptions {
   resync?: boolean;
   /** Id of a stored plan: do exactly that, guards included in the approval. */
   approve?: string | undefined;
+  /** How much of what is replaced and deleted here is kept. */
+  trash?: TrashBounds | undefined;
   /** What the lock names to others. */
   command?: string;
   signal?: AbortSignal | undefined;

@@ -4,6 +4,9 @@ import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { ConflictRecord, MovedAside } from './run-context.ts';
 import type { Listing } from './versions.ts';
 
+/** A `bigint` as text. */
+const wholeNumber = z.string().check(z.regex(/^-?\d+$/));
+
 const memorySchema = z.object({
   /** Conflicts that wait for a person: both versions are there. */
   openConflicts: z.array(
@@ -17,8 +20,10 @@ const memorySchema = z.object({
   ),
   /** What the last run moved into the trash; the next one looks whether it was written to since. */
   asides: z.array(
-    z.object({ path: z.string(), aside: z.string(), size: z.string(), modified: z.string() }),
+    z.object({ path: z.string(), aside: z.string(), size: wholeNumber, modified: wholeNumber }),
   ),
+  /** When the trash was last looked through, RFC 3339. */
+  trashBoundedAt: z.optional(z.string()),
 });
 type Memory = z.infer<typeof memorySchema>;
 
@@ -28,6 +33,8 @@ export type OpenConflict = Memory['openConflicts'][number];
 export interface PairMemory {
   openConflicts: OpenConflict[];
   asides: MovedAside[];
+  /** When the trash was last looked through, RFC 3339. */
+  trashBoundedAt?: string | undefined;
 }
 
 export async function readMemory(pairFolder: string): Promise<PairMemory> {
@@ -36,6 +43,7 @@ export async function readMemory(pairFolder: string): Promise<PairMemory> {
     text === undefined ? undefined : memorySchema.safeParse(jsonOrUndefined(text)).data;
   return {
     openConflicts: memory?.openConflicts ?? [],
+    trashBoundedAt: memory?.trashBoundedAt,
     asides: (memory?.asides ?? []).map(({ path, aside, size, modified }) => ({
       path,
       aside,
@@ -47,6 +55,7 @@ export async function readMemory(pairFolder: string): Promise<PairMemory> {
 export async function writeMemory(pairFolder: string, memory: PairMemory): Promise<void> {
   const stored: Memory = {
     openConflicts: memory.openConflicts,
+    ...(memory.trashBoundedAt === undefined ? {} : { trashBoundedAt: memory.trashBoundedAt }),
     asides: memory.asides.map(({ path, aside, fingerprint }) => ({
       path,
       aside,

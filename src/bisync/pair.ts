@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod/mini';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { shellWord } from '../output/format.ts';
 import {
   ensurePrivateFolder,
   isErrno,
@@ -11,8 +12,10 @@ import {
   writeFileAtomic,
 } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
+import { readLockOwner } from '../platform/lock.ts';
+import { isRunning } from '../platform/processes.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
-import { PAIR_STATES, type PairState } from './states.ts';
+import { PAIR_STATES, STATE_MEANINGS, type PairState } from './states.ts';
 
 /** One local root and one bucket of one tenant. */
 export interface Pair {
@@ -101,7 +104,7 @@ async function existingRoot(path: string, known: boolean): Promise<string> {
         exitCode: ExitCode.needsPerson,
         suggestions: [
           'Is its disk mounted? Nothing was deleted in the bucket.',
-          `If the folder is meant to start anew: mkdir -p '${path}' && cloud bisync --resync`,
+          `If the folder is meant to start anew: mkdir -p ${shellWord(path)} && cloud bisync --resync`,
         ],
         details: { root: path },
       });
@@ -203,14 +206,32 @@ export async function writeStatus(
   await writeFileAtomic(join(pair.folder, 'status.json'), `${JSON.stringify(status)}\n`);
 }
 
+/**
+ * The pair's state as it is now. What a killed run left is not believed: a state that goes on needs
+ * a live owner of the lock, and a live owner whose run has not written yet is still comparing.
+ */
 export async function readStatus(folder: string): Promise<PairStatus | undefined> {
-  return parseJson(statusSchema, await readTextIfExists(join(folder, 'status.json')));
+  const status = parseJson(statusSchema, await readTextIfExists(join(folder, 'status.json')));
+  const owner = readLockOwner(join(folder, 'lock'));
+  if (owner !== undefined && isRunning(owner)) {
+    if (status?.state === 'syncing' && status.at >= owner.since) return status;
+    const { sentence } = STATE_MEANINGS.scanning;
+    return { state: 'scanning', message: sentence, at: owner.since };
+  }
+  if (status?.state !== 'syncing' && status?.state !== 'scanning') return status;
+  return { ...status, state: 'error', message: RUN_CUT_OFF };
+}
+
+const RUN_CUT_OFF = 'The last run ended before its time; the next one goes on from there.';
+
+export function removeFolder(pair: Pair, name: string): Promise<void> {
+  return rm(join(pair.folder, name), { recursive: true, force: true });
 }
 
 /** An empty folder of this pair for one run. Those of earlier runs are removed with it. */
 export async function freshFolder(pair: Pair, name: string): Promise<string> {
   const path = join(pair.folder, name);
-  await rm(path, { recursive: true, force: true });
+  await removeFolder(pair, name);
   await ensurePrivateFolder(path);
   return path;
 }

@@ -1,7 +1,9 @@
 import { lstat, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
 import { putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
+import { isTemporaryName } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
@@ -52,7 +54,7 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
  * as once.
  */
 export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Promise<void> {
-  for (const file of leftovers.temporaries) await rm(file, { force: true });
+  await removeTemporaries(leftovers.temporaries);
   for (const { path, aside } of leftovers.asides) {
     try {
       const target = await run.root.pathOf(path, { createFolders: true });
@@ -61,6 +63,19 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
     } catch (error) {
       // Its folder has become something else meanwhile; the trash keeps the file.
       if (!(error instanceof PathProblem)) throw error;
+    }
+  }
+}
+
+/** Temporary files of ours: what a person wrote is in the trash or where they left it. */
+export async function removeTemporaries(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    if (!isTemporaryName(basename(file))) continue;
+    try {
+      await rm(file, { force: true });
+    } catch (error) {
+      if (!isErrno(error, 'ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR', 'EACCES', 'EPERM', 'EROFS'))
+        throw error;
     }
   }
 }

@@ -1,8 +1,9 @@
 import { ExitCode } from '../output/exit-codes.ts';
+import type { ActivityRecord } from './activity.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
 import type { ProfileName } from './profiles.ts';
-import type { ConflictRecord, Tally } from './run-context.ts';
+import type { ConflictRecord, RunContext, Tally } from './run-context.ts';
 import type { PairState } from './states.ts';
 
 /** How a run ended. Sizes in bytes. */
@@ -88,4 +89,65 @@ export function endOf(
   const state = openConflicts > 0 ? 'conflicts' : 'idle';
   const whole = openConflicts === 0 && tally.problems.length === 0 && tally.movedOn.length === 0;
   return { state, exitCode: whole ? ExitCode.ok : ExitCode.incomplete };
+}
+
+type ResultBase = Pick<
+  BisyncResult,
+  'runId' | 'pairId' | 'root' | 'bucket' | 'profile' | 'united'
+> & {
+  startedAt: number;
+};
+
+/** A dry run has changed nothing, so it ends well. */
+export function dryRunResult(
+  run: RunContext,
+  plan: Plan,
+  base: ResultBase & { planId: string },
+): BisyncResult {
+  const planned = plannedSteps(plan);
+  return {
+    ...finished(run, plan, { ...base, openConflicts: 0 }),
+    ...{ dryRun: true, planId: base.planId, planned, exitCode: ExitCode.ok },
+  };
+}
+
+/** The result of a run that came to its end. */
+export function finished(
+  run: RunContext,
+  plan: Plan,
+  { startedAt, ...base }: ResultBase & { openConflicts: number },
+): BisyncResult {
+  const { tally } = run;
+  const { uploaded, downloaded, deletedLocal, deletedRemote } = tally;
+  const counts = {
+    ...{ uploaded, downloaded, deletedLocal, deletedRemote },
+    renamed: plan.renames.length,
+    conflicts: tally.conflicts.length,
+    unchanged: plan.unchanged + plan.actions.filter(({ type }) => type === 'agree').length,
+  };
+  return {
+    ...base,
+    ...endOf(tally, base.openConflicts),
+    ...{ dryRun: false, planId: null, counts, planned: [] },
+    bytes: { uploaded: tally.bytesUp, downloaded: tally.bytesDown },
+    conflicts: tally.conflicts,
+    problems: tally.problems,
+    movedOn: tally.movedOn,
+    durationMs: run.now() - startedAt,
+  };
+}
+
+/** The line of a run that came to its end, for the activity record. */
+export function runRecord(
+  result: BisyncResult,
+  command: string,
+): Omit<Extract<ActivityRecord, { type: 'run' }>, 'at' | 'run'> {
+  const { state, exitCode, durationMs, bytes } = result;
+  const { uploaded, downloaded, deletedLocal, deletedRemote, conflicts } = result.counts;
+  return {
+    ...{ type: 'run', command, durationMs, state, exitCode, uploaded, downloaded, conflicts },
+    deleted: deletedLocal + deletedRemote,
+    problems: result.problems.length,
+    bytes: bytes.uploaded + bytes.downloaded,
+  };
 }

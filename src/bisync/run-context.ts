@@ -1,5 +1,6 @@
 import type { S3Client } from '../s3/client.ts';
 import type { Fingerprint } from './local-file.ts';
+import type { Activity } from './activity.ts';
 import type { Journal } from './journal.ts';
 import type { Pair } from './pair.ts';
 import type { Problem } from './problems.ts';
@@ -67,6 +68,7 @@ export interface RunContext {
   runId: string;
   s3: S3Client;
   journal: Journal;
+  activity: Activity;
   trash: Trash;
   strategy: ConflictStrategy;
   /** Whether the storage keeps conditions; where not, a copy is kept before each overwrite. */

@@ -84,12 +84,20 @@ async function readPlan(pairFolder: string, id: string): Promise<SavedPlan> {
   const known = /^[0-9A-Za-z-]+$/.test(id)
     ? await readTextIfExists(join(pairFolder, 'plans', `${id}.json`))
     : undefined;
-  const parsed = known === undefined ? undefined : savedSchema.safeParse(JSON.parse(known)).data;
+  const parsed = known === undefined ? undefined : parsePlan(known);
   if (parsed !== undefined) return parsed;
   throw new AbortError('unknown-plan', `There is no plan ${id} for this folder.`, {
     exitCode: ExitCode.usage,
     suggestions: ['Make one with: cloud bisync --dry-run'],
   });
+}
+
+function parsePlan(text: string): SavedPlan | undefined {
+  try {
+    return savedSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 function stepOf(action: Action, sides: ComparedSides): SavedPlan['steps'][number] {

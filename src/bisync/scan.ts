@@ -14,7 +14,7 @@ import { ACCESS_CONTENT, ACCESS_FILE, filterRules, type LeftOut } from './filter
 import { formatListing, parseListing, type ParsedListing } from './listing.ts';
 import { freshFolder, type Pair } from './pair.ts';
 import { scanFailure } from './scan-failure.ts';
-import { surveyFolder } from './survey.ts';
+import { surveyFolder, type Survey } from './survey.ts';
 import type { Baseline, Version } from './versions.ts';
 
 export interface ScanOptions {
@@ -34,6 +34,8 @@ export interface Scan {
   leftOut: LeftOut[];
   /** Names that are no Unicode text, as rclone escapes them. */
   unreadableNames: string[];
+  /** What of ours lies in the local root. */
+  own: Pick<Survey, 'temporaries' | 'trashes'>;
   /** Whether the check file is on both sides; rclone does not look when a side is empty. */
   accessFile: boolean;
 }
@@ -52,7 +54,7 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
   const remoteName = `cloud-${options.pair.id}`;
   const { endpoint, region } = options.access;
   const config = await writeRemote(host, { name: remoteName, endpoint, region });
-  let leftOut = await surveyFolder(options.pair.root, { tryToRead: false });
+  let { leftOut, ...own } = await surveyFolder(options.pair.root, { tryToRead: false });
   for (let attempt = 1; ; attempt += 1) {
     const workdir = await seedWorkdir(options, remoteName, leftOut, host);
     const result = await runDryRun(options, { config, workdir, remoteName }, host);
@@ -64,11 +66,12 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
       await askForEtags(remote.files, options);
       const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
       const accessFile = found.length === 2;
-      return { local: local.files, remote: remote.files, leftOut, unreadableNames, accessFile };
+      const files = { local: local.files, remote: remote.files };
+      return { ...files, leftOut, own, unreadableNames, accessFile };
     }
     // A file that vanished while it was being listed ends rclone too; then it is simply run again.
     if (attempt === ATTEMPTS || !isLocalTrouble(result)) throw scanFailure(result);
-    leftOut = await surveyFolder(options.pair.root, { tryToRead: true });
+    ({ leftOut, ...own } = await surveyFolder(options.pair.root, { tryToRead: true }));
   }
 }
 
@@ -99,7 +102,7 @@ async function seedWorkdir(
 
 /** How rclone names its listings: `CanonicalPath` of rclone's `bilib`. */
 function sessionPart(path: string): string {
-  return path.replace(/^\/+|\/+$/g, '').replace(/[\s\\/:?*]/g, '_');
+  return path.replace(/^\/+|\/+$/g, '').replace(/[\t\n\f\r \\/:?*]/g, '_');
 }
 
 async function runDryRun(

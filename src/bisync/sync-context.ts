@@ -8,6 +8,7 @@ import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
 import { runBisync } from './run.ts';
+import { trashBoundsFrom } from './trash-bounds.ts';
 
 export interface SyncRequest extends Pick<
   BisyncOptions,
@@ -31,7 +32,8 @@ export async function syncContext(
 ): Promise<BisyncResult> {
   const { session, path, ...options } = request;
   const target = await openTarget({ session, path, signal: request.signal }, host);
-  return runBisync({ ...options, ...target }, host, onEvent);
+  const trash = trashBoundsFrom(host.env);
+  return runBisync({ ...options, ...target, trash }, host, onEvent);
 }
 
 /** Compares the folder of a context with its bucket. @throws as `checkBothSides` */

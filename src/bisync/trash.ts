@@ -4,6 +4,9 @@ import { isErrno } from '../platform/atomic-file.ts';
 import { OWN_PREFIX } from './filters.ts';
 import type { Journal } from './journal.ts';
 
+/** The trash folder beside a file that the pair's own trash cannot take. */
+export const TRASH_BESIDE = `${OWN_PREFIX}trash`;
+
 /** Where one run moves what it replaces or deletes in the local root. Nothing in it is overwritten. */
 export class Trash {
   readonly #folder: string;
@@ -32,23 +35,26 @@ export class Trash {
     const places = [
       join(this.#folder, this.#runId, key),
       // Another file system: the trash is a hidden folder beside the file, left out by the filters.
-      join(dirname(target), `${OWN_PREFIX}trash`, this.#runId, basename(target)),
+      join(dirname(target), TRASH_BESIDE, this.#runId, basename(target)),
     ];
     for (const place of places) {
-      await mkdir(dirname(place), { recursive: true, mode: 0o700 });
-      const aside = await freeName(place);
-      await journal.write({ type: 'aside', path: key, aside, md5 });
       try {
+        await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+        const aside = await freeName(place);
+        await journal.write({ type: 'aside', path: key, aside, md5 });
         await rename(target, aside);
         return aside;
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return undefined;
-        if (!isErrno(error, 'EXDEV')) throw error;
+        if (place === places.at(-1) || !isErrno(error, ...PLACE_UNFIT)) throw error;
       }
     }
-    throw new Error(`the trash cannot take ${target}`);
+    return undefined;
   }
 }
+
+/** The pair's trash cannot take this file; a folder beside it may. */
+const PLACE_UNFIT = ['EXDEV', 'ENAMETOOLONG', 'ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'];
 
 /** Only this process writes into this run's folder, so a name that is free stays free. */
 async function freeName(place: string): Promise<string> {

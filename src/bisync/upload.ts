@@ -38,6 +38,8 @@ export async function uploadFile(
     run.tally.uploaded += 1;
     run.tally.bytesUp += size;
     run.emit({ type: 'uploaded', path, size });
+    const after = { size, md5, etag: outcome.etag };
+    run.activity.add({ type: 'uploaded', path, before: replaces, after });
     return 'written';
   } finally {
     await copy.dispose();

@@ -2,6 +2,7 @@ import { access, chmod, constants, mkdir, open, readdir, realpath, stat } from '
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { shellWord } from '../output/format.ts';
 import { isErrno } from '../platform/atomic-file.ts';
 
 /**
@@ -81,8 +82,4 @@ function refused(path: string, why: string, suggestions?: string[]): AbortError 
     suggestions: suggestions ?? ['Choose another folder with --path.'],
     details: { path },
   });
-}
-
-function shellWord(text: string): string {
-  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -42,3 +42,8 @@ export function wrap(text: string, width: number, indent = ''): string {
   }
   return [...lines, line].join('\n');
 }
+
+/** A word of a command line to copy, quoted for a POSIX shell where it needs to be. */
+export function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -21,15 +21,26 @@ export function openLog(path: string): Log {
     path,
     write: (level, message, fields = {}) => {
       const entry = { time: new Date().toISOString(), level, pid: process.pid, message, ...fields };
-      try {
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-        rotate(path);
-        appendFileSync(path, `${redact(JSON.stringify(entry))}\n`, { mode: 0o600 });
-      } catch {
-        // Nowhere to write it, and the command has better things to say.
-      }
+      appendRotating(path, redact(JSON.stringify(entry)));
     },
   };
+}
+
+/** Adds a line to a private file that is rotated at 5 MiB. Where it cannot be written it is lost. */
+export function appendRotating(path: string, line: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    rotate(path);
+    appendFileSync(path, `${line}\n`, { mode: 0o600 });
+  } catch {
+    // Nowhere to write it, and the command has better things to say.
+  }
+}
+
+/** The files of `appendRotating`, oldest first; some may not be there. */
+export function rotatedFiles(path: string): string[] {
+  const older = Array.from({ length: KEPT }, (_, index) => `${path}.${KEPT - index}`);
+  return [...older, path];
 }
 
 function rotate(path: string): void {

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
+import * as z from 'zod/mini';
 import { ensurePrivateFolder, writeFileAtomic } from './atomic-file.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { LockHeldError, type LockOwner } from './lock-held-error.ts';
@@ -38,10 +39,17 @@ export async function acquireLock(path: string, options: LockOptions): Promise<L
   }
 }
 
+const ownerSchema = z.object({
+  pid: z.number(),
+  startedAt: z.string(),
+  command: z.string(),
+  since: z.string(),
+});
+
 /** Who wrote their name beside the lock last; they may have died since. */
 export function readLockOwner(path: string): LockOwner | undefined {
   try {
-    return JSON.parse(readFileSync(ownerPath(path), 'utf8')) as LockOwner;
+    return ownerSchema.safeParse(JSON.parse(readFileSync(ownerPath(path), 'utf8'))).data;
   } catch {
     return undefined;
   }
@@ -64,6 +72,12 @@ function tryExclusive(path: string): DatabaseSync | undefined {
   } catch (error) {
     database.close();
     if (error instanceof Error && /database is locked/.test(error.message)) return undefined;
+    if (error instanceof Error && /not a database|malformed/.test(error.message)) {
+      // What is no database holds no lock. It is emptied in place, not replaced: whoever took the
+      // lock meanwhile has it on this very file, and emptying it once more changes nothing.
+      truncateSync(path);
+      return tryExclusive(path);
+    }
     throw error;
   }
 }

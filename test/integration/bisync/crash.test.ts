@@ -89,8 +89,8 @@ it('a file that a crash left in the trash gets its name back, and temporary file
   const aside = join(laptop.host.places.data, 'trash', pair, 'run', 'a.md');
   await mkdir(join(aside, '..'), { recursive: true });
   await rename(join(laptop.root, 'a.md'), aside);
-  const temporary = join(laptop.root, '.cloud-tmp-0123');
-  await laptop.write('.cloud-tmp-0123', 'half of newer');
+  const temporary = join(laptop.root, '.cloud-tmp-0123456789abcdef');
+  await laptop.write('.cloud-tmp-0123456789abcdef', 'half of newer');
   const records = [
     { type: 'temporary', file: temporary },
     { type: 'aside', path: 'a.md', aside, md5: 'x' },
@@ -101,7 +101,7 @@ it('a file that a crash left in the trash gets its name back, and temporary file
   expect(result.counts).toMatchObject({ downloaded: 1, deletedRemote: 0, conflicts: 0 });
   expect(await laptop.read('a.md')).toBe('newer');
   expect(await laptop.trash()).toContain('agreed');
-  expect(await readdir(laptop.root)).not.toContain('.cloud-tmp-0123');
+  expect(await readdir(laptop.root)).not.toContain('.cloud-tmp-0123456789abcdef');
   // The same, when the bucket's version is still the agreed one: no delete is concluded from it.
   await rename(join(laptop.root, 'b.md'), aside);
   const again = { type: 'aside', path: 'b.md', aside, md5: 'x' };

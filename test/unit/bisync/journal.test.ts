@@ -7,7 +7,7 @@ import { Journal, readJournal, type JournalRecord } from '../../../src/bisync/jo
 it('a line that a full disk tore does not swallow the next record', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-journal-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const journal = await Journal.open(folder);
+  const journal = new Journal(folder);
   const other = await open(join(folder, 'other'), 'w');
   const calls = Object.getPrototypeOf(other) as FileHandle;
   await other.close();

@@ -64,7 +64,7 @@ describe('the baseline file', () => {
 describe('the journal', () => {
   it('gives back what was written, and survives a torn last line', async () => {
     const folder = await temporary();
-    const first = await Journal.open(folder);
+    const first = new Journal(folder);
     await Promise.all([
       first.write({ type: 'put', path: 'a', size: 1, md5: 'm' }),
       first.write({ type: 'settled', path: 'b', entry }),
@@ -73,7 +73,7 @@ describe('the journal', () => {
     await first.write({ type: 'settled', path: 'a', entry: null });
     await first.close();
     await appendFile(join(folder, 'journal'), '{"type":"settled","path":"to');
-    const second = await Journal.open(folder);
+    const second = new Journal(folder);
     await second.write({ type: 'aside', path: 'd', aside: '/t/d', md5: 'm' });
     await second.close();
     expect(await readJournal(folder)).toHaveLength(5);

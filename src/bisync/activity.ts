@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { appendRotating, rotatedFiles } from '../output/log.ts';
+import { readTextIfExists } from '../platform/atomic-file.ts';
+import { PAIR_STATES } from './states.ts';
+
+const versionSchema = z.nullable(
+  z.object({ size: z.number(), md5: z.string(), etag: z.optional(z.nullable(z.string())) }),
+);
+const common = { at: z.string(), run: z.string() };
+const moved = { ...common, path: z.string(), before: versionSchema, after: versionSchema };
+
+const recordSchema = z.discriminatedUnion('type', [
+  z.object({ ...moved, type: z.literal('uploaded') }),
+  /** `aside`: where the replaced version lies in the trash. */
+  z.object({ ...moved, type: z.literal('downloaded'), aside: z.optional(z.string()) }),
+  z.object({ ...moved, type: z.literal('deleted-local'), aside: z.optional(z.string()) }),
+  z.object({ ...moved, type: z.literal('deleted-remote') }),
+  /** `copy`: the path of the version that did not keep the name. */
+  z.object({
+    ...{ ...common, type: z.literal('conflict'), path: z.string(), copy: z.string() },
+    ...{ kept: z.enum(['local', 'cloud']), open: z.boolean() },
+  }),
+  /** The end of a run, after its moves. `error` is the code of what ended it early. */
+  z.object({
+    ...{ ...common, type: z.literal('run'), command: z.string(), durationMs: z.number() },
+    ...{ state: z.enum(PAIR_STATES), exitCode: z.number(), error: z.optional(z.string()) },
+    ...{ uploaded: z.number(), downloaded: z.number(), deleted: z.number() },
+    ...{ conflicts: z.number(), problems: z.number(), bytes: z.number() },
+  }),
+]);
+
+/** What happened to one path, or how a run ended; a line of the pair's activity record. */
+export type ActivityRecord = z.infer<typeof recordSchema>;
+type WithoutCommon<T> = T extends unknown ? Omit<T, 'at' | 'run'> : never;
+
+/**
+ * The record of what syncing did, for people to look at and to go back by: which version came in
+ * place of which, when, and where the old one lies. Lines of JSON in `activity.jsonl`, appended
+ * after the deed and rotated, four files of 5 MiB at most. It is history and no truth: nothing that
+ * syncing decides depends on it, and what a full disk or a power cut takes of it is only not told.
+ */
+export class Activity {
+  readonly #path: string;
+  readonly #run: string;
+  readonly #now: () => number;
+
+  constructor(pairFolder: string, run: string, now: () => number) {
+    this.#path = activityPath(pairFolder);
+    this.#run = run;
+    this.#now = now;
+  }
+
+  add(record: WithoutCommon<ActivityRecord>): void {
+    const at = new Date(this.#now()).toISOString();
+    appendRotating(this.#path, JSON.stringify({ at, run: this.#run, ...record }));
+  }
+}
+
+/** All that is still on record of a pair, oldest first. */
+export async function readActivity(pairFolder: string): Promise<ActivityRecord[]> {
+  const texts = await Promise.all(rotatedFiles(activityPath(pairFolder)).map(readTextIfExists));
+  return texts.flatMap((text) => (text ?? '').split('\n')).flatMap(parseRecord);
+}
+
+function parseRecord(line: string): ActivityRecord[] {
+  try {
+    const parsed = recordSchema.safeParse(JSON.parse(line));
+    return parsed.success ? [parsed.data] : [];
+  } catch {
+    return [];
+  }
+}
+
+function activityPath(pairFolder: string): string {
+  return join(pairFolder, 'activity.jsonl');
+}

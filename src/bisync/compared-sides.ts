@@ -1,0 +1,42 @@
+import { isLeftOut } from './filters.ts';
+import { hasLookAlike } from './names.ts';
+import type { Problem } from './problems.ts';
+import type { RunContext } from './run-context.ts';
+import { unsafeKey } from './safe-path.ts';
+import type { ComparedSides } from './saved-plan.ts';
+import type { Scan } from './scan.ts';
+
+/** What is compared: without paths that cannot be read or must not touch the disk. */
+export function comparable(
+  run: RunContext,
+  scan: Scan,
+  misplaced: readonly string[],
+): ComparedSides {
+  const problem = (path: string, reason: Problem['reason'], message: string): void => {
+    run.tally.problems.push({ path, reason, message });
+    run.emit({ type: 'problem', path, reason, message });
+  };
+  for (const { path, reason } of scan.leftOut) {
+    const why = reason === 'unreadable' ? 'cannot be read here' : 'has a name that rclone mixes up';
+    problem(path, reason, `${path} ${why}, so it is left alone on both sides`);
+  }
+  for (const name of scan.unreadableNames) {
+    problem(name, 'unreadable-name', `${name} is no Unicode name, so it is not synced`);
+  }
+  for (const path of scan.remote.keys()) {
+    const unsafe = unsafeKey(path, process.platform);
+    if (unsafe === undefined && !hasLookAlike(path)) continue;
+    scan.remote.delete(path);
+    const why = unsafe ?? 'rclone mixes its name up with others';
+    problem(
+      path,
+      unsafe === undefined ? 'unsupported-name' : 'unsafe-path',
+      `${path} is not brought here: ${why}`,
+    );
+  }
+  const baseline = new Map([...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut)));
+  for (const path of misplaced) {
+    for (const side of [baseline, scan.local, scan.remote]) side.delete(path);
+  }
+  return { baseline, local: scan.local, remote: scan.remote };
+}
