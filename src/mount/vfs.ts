@@ -86,7 +86,10 @@ const Stats = z.object({
 });
 const Transfers = z.object({
   lastError: z.optional(z.string()),
-  transferring: z.optional(z.array(z.object({ name: z.string(), bytes: z.number() }))),
+  // Without `bytes` while rclone still hashes the file: minutes, for one of many gigabytes.
+  transferring: z.optional(
+    z.array(z.object({ name: z.string(), bytes: z._default(z.number(), 0) })),
+  ),
 });
 
 /** `timeoutMs` bounds each call, so that a hanging rclone is noticed. */
@@ -117,7 +120,11 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
     },
     mountPoints: async () =>
       (await ask('mount/listmounts', {}, MountPoints)).mountPoints.map((each) => each.MountPoint),
-    queue: async () => (await ask('vfs/queue', { fs }, Queue)).queue,
+    queue: async () => {
+      const { queue } = await ask('vfs/queue', { fs }, Queue);
+      // rclone counts the attempt under way, which has not failed.
+      return queue.map((each) => (each.uploading ? { ...each, tries: each.tries - 1 } : each));
+    },
     stats: async () => (await ask('vfs/stats', { fs }, Stats)).diskCache,
     transfers: async () => {
       const { transferring = [], lastError } = await ask('core/stats', {}, Transfers);
