@@ -133,7 +133,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
    * @throws AbortError with exit code 2 when nobody can be asked
    */
   protected async confirm(question: string): Promise<boolean> {
-    if (this.flags.yes) return true;
+    if (this.flags.yes) {
+      // Agreed to beforehand is no reason not to hear to what.
+      this.out.note(question);
+      return true;
+    }
     if (!this.out.options.interactive) {
       throw new AbortError('confirmation-needed', question, {
         exitCode: ExitCode.usage,
@@ -141,7 +145,8 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       });
     }
     const { askYesNo } = await import('../output/prompt.ts');
-    return askYesNo(`${question} Go on?`, this.signal);
+    this.out.options.stderr.write(`${stripVTControlCharacters(question)}\n`);
+    return askYesNo('Go on?', this.signal);
   }
 
   protected override catch(error: Error): Promise<void> {
@@ -220,13 +225,15 @@ function makeOutput(options: {
   const plain = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' || options.noColor;
   const terminal = stdout.isTTY && stderr.isTTY;
   const automatic = (env['CI'] ?? '') !== '' || options.format === 'json';
+  // Reasons and details are lines to be read; a picture drawn in place would wipe them out.
+  const linesOnly = options.quiet || options.verbose;
   return new Output({
     format: options.format,
     quiet: options.quiet,
     verbose: options.verbose,
     color: terminal && !plain,
     // A terminal that does not know its width cannot be drawn on.
-    animated: terminal && stdout.columns > 0 && !plain && !automatic && !options.quiet,
+    animated: terminal && stdout.columns > 0 && !plain && !automatic && !linesOnly,
     interactive: stdin.isTTY && stdout.isTTY && !options.noInput && !automatic,
     stdout,
     stderr,

@@ -1,10 +1,11 @@
 import type { Host } from '../platform/host.ts';
-import { askText } from '../output/prompt.ts';
-import type { SetupMode } from '../onboarding/mode.ts';
+import { whyNoMount } from '../onboarding/mode.ts';
 import type { SetupDeps, SetupOptions } from '../onboarding/request.ts';
-import { readConfiguration, type Configuration } from '../session/configuration.ts';
-import { STORED } from '../session/open.ts';
-import { openSecretStore, type SecretStore } from '../session/secret-store.ts';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import { readConfiguration, type Configuration, type SetupMode } from '../session/configuration.ts';
+import { openSession } from '../session/open.ts';
+import { openSecretStore } from '../session/secret-store.ts';
 import {
   contextFor,
   resolveServer,
@@ -13,6 +14,7 @@ import {
 } from '../session/settings.ts';
 import { readApiKey } from './api-key-input.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
+import { askMode, askServer } from './setup-questions.ts';
 
 interface SetupFlags {
   mode?: SetupMode | undefined;
@@ -26,77 +28,85 @@ interface SetupFlags {
   server?: string | undefined;
 }
 
-/** Turns the flags of `cloud setup` into what the service asks for. */
+type SetupRun = Pick<SetupDeps, 'host' | 'signal' | 'confirm' | 'onFirstSync'> & {
+  interactive: boolean;
+};
+
+/**
+ * Turns the flags of `cloud setup` into what the service asks for. What must be asked is asked here,
+ * before any step is drawn: a question in the middle of a moving picture is not seen.
+ */
 export async function setupRequest(
   flags: SetupFlags,
-  run: Pick<SetupDeps, 'host' | 'signal' | 'confirm'> & { interactive: boolean },
+  run: SetupRun,
 ): Promise<{ options: SetupOptions; deps: SetupDeps }> {
-  const { host, interactive, signal, confirm } = run;
-  const { context, server } = flags;
+  const { host, interactive, signal, confirm, onFirstSync } = run;
+  const newKey = flags['token-stdin'];
+  const secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
+  const configuration = await readConfiguration(host);
+  const known = contextIfAny(configuration, flags);
+  const startedBefore = known === undefined ? undefined : configuration.folders[known.name]?.mode;
+  const mode = flags.mode ?? (newKey || hasToken(host) ? undefined : startedBefore);
+  const source = { stdin: newKey, env: host.env, interactive, signal };
+  let server = flags.server;
+  let asked: string | undefined;
   const options: SetupOptions = {
-    flags: { context, server },
-    mode: flags.mode ?? (interactive ? await askMode(signal) : undefined),
+    flags: { context: flags.context, server },
+    mode,
     syncFolder: flags.path,
     mountFolder: flags['mount-path'],
     profile: flags.profile,
     rclonePath: flags.rclone,
-    newKey: flags['token-stdin'],
-    keepKey: flags['token-stdin'] || !hasToken(host),
+    newKey,
+    keepKey: newKey || !hasToken(host),
   };
-  const secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
-  const source = { stdin: flags['token-stdin'], env: host.env, interactive, signal };
-  // Asked before any step is drawn: a question in the middle of a moving picture is not seen.
-  const asked =
-    interactive && !options.newKey && !hasToken(host) && !(await isSignedIn(host, flags, secrets))
-      ? await readApiKey(source)
-      : undefined;
+  if (interactive) {
+    if (flags.mode === undefined) {
+      const whyNot = await whyNoMount(host, flags.rclone);
+      options.mode = await askMode({ known: startedBefore, whyNoMount: whyNot }, signal);
+    }
+    if (server === undefined && known === undefined) {
+      server = await askServer(signal);
+      options.flags.server = server;
+    }
+    const needsKey = !newKey && !hasToken(host);
+    if (needsKey && !(await isSignedIn(host, options.flags, { secrets, signal }))) {
+      asked = await readApiKey(source);
+    }
+  }
   const deps: SetupDeps = {
-    host,
-    signal,
-    confirm,
-    secrets,
-    server: async () => (await resolveServer(host, { context, server })).url,
+    ...{ host, signal, confirm, onFirstSync, secrets },
+    server: async () => (await resolveServer(host, { context: flags.context, server })).url,
     apiKey: async () => asked ?? (await readApiKey({ ...source, interactive: false })),
     mountSupervisor: mountSupervisor(flags.rclone),
   };
   return { options, deps };
 }
 
-/** Whether a key was stored by an earlier run; what the server says of it is seen later. */
+/** Whether the key of an earlier run still opens the door. Any other trouble is the steps' to tell. */
 async function isSignedIn(
   host: Host,
-  { context, server }: SetupFlags,
-  secrets: SecretStore,
+  flags: SessionFlags,
+  deps: Pick<SetupDeps, 'secrets' | 'signal'>,
 ): Promise<boolean> {
-  const known = contextIfAny(await readConfiguration(host), { context, server });
-  return known !== undefined && (await secrets.getPassword(STORED.apiKey, known.name)) !== null;
+  try {
+    await (await openSession(host, flags, deps)).api.me();
+    return true;
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    if (!(error instanceof AbortError)) throw error;
+    const notYet = ['not-set-up', 'unknown-context'].includes(error.code);
+    return !notYet && error.exitCode !== ExitCode.auth;
+  }
 }
 
 /** For setup, a context that does not exist yet is one to make. */
 function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedContext | undefined {
   const exists = flags.context === undefined || flags.context in configuration.contexts;
-  return exists ? contextFor(configuration, flags) : undefined;
+  const { context, server } = flags;
+  return exists ? contextFor(configuration, { context, server }) : undefined;
 }
 
 function hasToken(host: Host): boolean {
   return (host.env['CLOUD_TOKEN'] ?? '') !== '';
-}
-
-async function askMode(signal: AbortSignal): Promise<SetupMode> {
-  const modes = new Map<string, SetupMode>([
-    ...[['', 'mount'] as const, ['1', 'mount'] as const, ['mount', 'mount'] as const],
-    ...[['2', 'bisync'] as const, ['bisync', 'bisync'] as const],
-    ...[['3', 'both'] as const, ['both', 'both'] as const],
-  ]);
-  const question = [
-    'How do you want to use the bucket?',
-    '  1  mount   a folder that reads from the cloud what is needed',
-    '  2  bisync  a folder on this disk that is kept in step, also offline',
-    '  3  both',
-    'Your choice [1]:',
-  ].join('\n');
-  for (;;) {
-    const mode = modes.get((await askText(question, signal)).toLowerCase());
-    if (mode !== undefined) return mode;
-  }
 }

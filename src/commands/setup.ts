@@ -49,6 +49,8 @@ export default class Setup extends BaseCommand<typeof Setup> {
     },
   ];
 
+  #done: () => readonly string[] = () => [];
+
   override async run(): Promise<void> {
     const { planSetup } = await import('../onboarding/setup.ts');
     const { presentSetup } = await import('../onboarding/present-setup.ts');
@@ -59,13 +61,22 @@ export default class Setup extends BaseCommand<typeof Setup> {
       interactive: this.out.options.interactive,
       signal: this.signal,
       confirm: (question) => this.confirm(question),
+      onFirstSync: (plan) => this.out.event({ type: 'first-sync', ...plan }),
     });
     const setup = planSetup(options, deps);
+    this.#done = setup.done;
     await runTasks(setup.prepare, this.out);
+    await runTasks(await setup.compare(), this.out);
     await setup.agree();
     await runTasks(setup.start, this.out);
     const result = setup.result();
     this.out.final(result, presentSetup);
     process.exitCode = result.exitCode;
+  }
+
+  protected override async catch(error: Error): Promise<void> {
+    await super.catch(error);
+    const done = this.#done().join(', ');
+    if (done !== '') this.out.note(`Done so far: ${done}. Run it again: it goes on from there.`);
   }
 }

@@ -7,7 +7,10 @@ import type { Machine, MountAdapter } from './adapters.ts';
 import { findMount, readMountTable, type MountEntry } from './mount-table.ts';
 
 /** Looks at what this machine can do, not at what its version says. */
-export async function probeMachine(host: Host, capabilities: RcloneCapabilities): Promise<Machine> {
+export async function probeMachine(
+  host: Host,
+  capabilities: Pick<RcloneCapabilities, 'mount' | 'nfsmount'>,
+): Promise<Machine> {
   const [fuseDevice, fusermount, mountNfs, winfsp] = await Promise.all([
     may('/dev/fuse', constants.R_OK | constants.W_OK),
     onPath(host, ['fusermount3', 'fusermount']),

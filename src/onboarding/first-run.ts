@@ -1,16 +1,10 @@
-import { readdir } from 'node:fs/promises';
 import { runBisync } from '../bisync/run.ts';
-import { readPairs } from '../bisync/pair.ts';
 import { launchMount } from '../mount/launch.ts';
 import { AbortError } from '../output/errors.ts';
-import { ExitCode } from '../output/exit-codes.ts';
-import { count } from '../output/format.ts';
-import { progressText } from '../output/tasks.ts';
-import { isErrno } from '../platform/atomic-file.ts';
-import type { Rclone } from '../rclone/rclone.ts';
-import type { BucketAccess } from '../session/bucket-access.ts';
+import type { ExitCode } from '../output/exit-codes.ts';
+import { progressText, type Report } from '../output/tasks.ts';
 import type { Session } from '../session/open.ts';
-import type { SetupDeps, SetupOptions } from './request.ts';
+import type { FirstSyncTarget, SetupDeps, SetupOptions } from './request.ts';
 
 export interface BisyncSummary {
   path: string;
@@ -31,14 +25,9 @@ export interface MountSummary {
 
 /** The first sync, or any later one when setup is run again. */
 export async function firstSync(
-  target: {
-    access: BucketAccess;
-    rclone: Rclone;
-    root: string;
-    profile: SetupOptions['profile'];
-  },
+  target: FirstSyncTarget,
   deps: SetupDeps,
-  report: (detail: string) => void,
+  report: Report,
 ): Promise<BisyncSummary> {
   let done = 0;
   let total = 0;
@@ -56,7 +45,7 @@ export async function firstSync(
       if (event.type === 'planned') total = event.actions;
       else if (event.type === 'uploaded' || event.type === 'downloaded') {
         done += 1;
-        report(progressText('Moving', done, total));
+        report(progressText('Moving', done, total), 'passing');
       }
     },
   );
@@ -70,35 +59,6 @@ export async function firstSync(
     problems: result.problems.length,
     exitCode: result.exitCode,
   };
-}
-
-/**
- * Says what the first sync does with a folder that is not empty, before it is done.
- *
- * @throws AbortError `not-confirmed` (2) when a person says no
- */
-export async function agreeToUnite(root: string, deps: SetupDeps): Promise<void> {
-  const names = await namesIn(root);
-  if (names.length === 0 || (await readPairs(deps.host)).some((pair) => pair.root === root)) return;
-  const agreed = await deps.confirm(
-    `${root} is not empty (${count(names.length, 'entry', 'entries')}). The first sync unites it with the bucket: ` +
-      'nothing is deleted, and where both have a file that differs, both versions are kept.',
-  );
-  if (agreed) return;
-  throw new AbortError('not-confirmed', 'Nothing was synced.', {
-    exitCode: ExitCode.usage,
-    suggestions: ['Choose another folder: cloud setup --path FOLDER'],
-  });
-}
-
-async function namesIn(root: string): Promise<string[]> {
-  try {
-    return await readdir(root);
-  } catch (error) {
-    // Absent is empty; what is no folder is the sync's to refuse.
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
 }
 
 /** Mounts; a mount of this bucket at this folder that runs already is what was wanted. */

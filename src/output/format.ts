@@ -25,8 +25,15 @@ export function count(number: number, singular: string, plural = `${singular}s`)
   return `${number.toLocaleString('en-US')} ${number === 1 ? singular : plural}`;
 }
 
-/** Breaks at spaces so that no line is wider than `width`; lines after the first are indented. */
+/** Breaks each line at spaces so that none is wider than `width`; what is broken off is indented. */
 export function wrap(text: string, width: number, indent = ''): string {
+  return text
+    .split('\n')
+    .map((line) => wrapLine(line, width, indent))
+    .join('\n');
+}
+
+function wrapLine(text: string, width: number, indent: string): string {
   const start = text.length - text.trimStart().length;
   const lines: string[] = [];
   let line = text.slice(0, start);

@@ -2,13 +2,19 @@ import { count } from './format.ts';
 import type { Output } from './output.ts';
 import { redact } from './redact.ts';
 
+/**
+ * Shows a detail of a step while it runs. One that is `passing` (a progress, soon out of date) is
+ * drawn on a terminal only.
+ */
+export type Report = (detail: string, kind?: 'passing') => void;
+
 /** One step of a longer work. */
 export interface Task {
   id: string;
   /** What is being done: `Find rclone`. */
   title: string;
-  /** Does it; `report` shows a detail while it runs. Resolves to what came of it. */
-  run(report: (detail: string) => void): Promise<string>;
+  /** Does it. Resolves to what came of it. */
+  run(report: Report): Promise<string>;
 }
 
 /**
@@ -16,6 +22,7 @@ export interface Task {
  * pipe, as events under `--json`. The first error ends it and is thrown.
  */
 export async function runTasks(tasks: readonly Task[], out: Output): Promise<void> {
+  if (tasks.length === 0) return;
   if (out.options.animated) {
     await runInPlace(tasks);
     return;
@@ -23,7 +30,14 @@ export async function runTasks(tasks: readonly Task[], out: Output): Promise<voi
   for (const task of tasks) {
     out.event({ type: 'step', step: task.id, state: 'started' });
     out.detail(`${task.title} …`);
-    const outcome = await task.run((detail) => out.detail(`  ${detail}`));
+    const outcome = await task
+      .run((detail, kind) => {
+        if (kind !== 'passing') out.detail(`  ${detail}`);
+      })
+      .catch((error: unknown) => {
+        out.event({ type: 'step', step: task.id, state: 'failed' });
+        throw error;
+      });
     out.event({ type: 'step', step: task.id, state: 'done', outcome });
     out.note(`✓ ${task.title}: ${outcome}`);
   }

@@ -18,7 +18,7 @@ export function installReporter(out: Output): (event: InstallEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'download': {
-        const bar = formatDownload(event);
+        const bar = `  ${formatDownload(event)}`;
         if (!live || bar === shown) return;
         clear();
         stderr.write(bar);
@@ -36,18 +36,19 @@ export function installReporter(out: Output): (event: InstallEvent) => void {
   };
 }
 
-function formatDownload({
+/** `[####....]  40 % of 26 MiB` */
+export function formatDownload({
   received,
   total,
 }: {
   received: number;
   total: number | undefined;
 }): string {
-  if (total === undefined || total === 0) return `  ${formatBytes(received)}`;
+  if (total === undefined || total === 0) return formatBytes(received);
   const share = Math.min(1, received / total);
   const filled = Math.round(share * 24);
   const percent = String(Math.floor(share * 100)).padStart(3);
-  return `  [${'#'.repeat(filled)}${'.'.repeat(24 - filled)}] ${percent} % of ${formatBytes(total)}`;
+  return `[${'#'.repeat(filled)}${'.'.repeat(24 - filled)}] ${percent} % of ${formatBytes(total)}`;
 }
 
 export function presentInstall({ rclone, changed }: InstallResult): string {

@@ -6,6 +6,10 @@ import { acquireLock } from '../platform/lock.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 
+/** What setup can start: a mounted bucket, a synced folder, or both. */
+export const SETUP_MODES = ['mount', 'bisync', 'both'] as const;
+export type SetupMode = (typeof SETUP_MODES)[number];
+
 const Context = z.object({
   /** Base URL of the server. */
   server: z.string(),
@@ -22,7 +26,15 @@ const Configuration = z.object({
   contexts: z.record(z.string(), Context),
   /** What setup arranged for a context, so that the commands need no flags afterwards. */
   folders: z._default(
-    z.record(z.string(), z.object({ sync: z.optional(z.string()), mount: z.optional(z.string()) })),
+    z.record(
+      z.string(),
+      z.object({
+        sync: z.optional(z.string()),
+        mount: z.optional(z.string()),
+        /** Which of the two setup started. */
+        mode: z.optional(z.enum(SETUP_MODES)),
+      }),
+    ),
     {},
   ),
   /** A person's choice where a keychain is missing: the key of the secrets in a file. */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Host } from '../platform/host.ts';
-import { readConfiguration, updateConfiguration } from './configuration.ts';
+import { readConfiguration, updateConfiguration, type SetupMode } from './configuration.ts';
 import type { NamedContext } from './settings.ts';
 
 /** The two places of a tenant on this machine; absolute, never one inside the other. */
@@ -20,18 +20,19 @@ export async function foldersOf(host: Host, context: NamedContext): Promise<Fold
   };
 }
 
-/** Remembers the folders of a context for the commands that come after setup. */
+/** Remembers what setup arranged for a context, for the commands that come after it. */
 export async function rememberFolders(
   host: Host,
   contextName: string,
-  folders: Partial<Folders>,
+  { sync, mount, mode }: Partial<Folders & { mode: SetupMode }>,
 ): Promise<void> {
   await updateConfiguration(host, (configuration) => {
     const known = configuration.folders[contextName] ?? {};
     configuration.folders[contextName] = {
       ...known,
-      ...(folders.sync === undefined ? {} : { sync: resolve(folders.sync) }),
-      ...(folders.mount === undefined ? {} : { mount: resolve(folders.mount) }),
+      ...(sync === undefined ? {} : { sync: resolve(sync) }),
+      ...(mount === undefined ? {} : { mount: resolve(mount) }),
+      ...(mode === undefined ? {} : { mode }),
     };
   });
 }

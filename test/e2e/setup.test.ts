@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
@@ -126,14 +126,70 @@ describe('cloud setup', () => {
     expect(await activeKeys('acme')).not.toContain(stored.id);
   });
 
-  test('asks before it unites a folder that is not empty, and changes nothing until then', async () => {
+  test('says what the first sync would do with a folder that is not empty, and does it only then', async () => {
+    const one = await newUser();
+    await mkdir(one.folder, { recursive: true });
+    for (const name of ['there.md', 'differs.md', 'equal.md']) {
+      await writeFile(join(one.folder, name), `${name}\n`);
+    }
+    await using own = await startTestServer({ tenants: ['acme'] });
+    const mine = (user: Workspace, args: readonly string[]) =>
+      setup(user, ['--server', own.url, ...args], own.apiKeyOf('acme'));
+    const first = await mine(one, ['--yes']);
+    expect(first.stderr).toMatch(
+      /The first sync would\n {2}upload 3 files only here \(\d+ B\)\nand/,
+    );
+
     const user = await newUser();
-    await mkdir(user.folder, { recursive: true });
-    await writeFile(join(user.folder, 'mine.md'), 'mine\n');
-    const refused = await setup(user);
+    const real = join(user.root, 'real');
+    await mkdir(real);
+    await symlink(real, join(user.root, 'link'));
+    for (const [name, text] of [
+      ['here.md', 'only here'],
+      ['differs.md', 'otherwise'],
+      ['equal.md', 'equal.md\n'],
+    ] as const) {
+      await writeFile(join(real, name), text);
+    }
+    const path = ['--path', join(user.root, 'link')];
+    const plan = [
+      `${real} is not empty. The first sync would`,
+      '  upload 1 file only here (9 B)',
+      '  download 1 file only in the bucket (9 B)',
+      '  keep both versions of 1 file different on both sides',
+      '  leave 1 file equal on both sides',
+      'and delete nothing on either side.',
+    ].join('\n');
+    const refused = await mine(user, path);
     expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toContain('--yes');
-    expect(await readdir(user.folder)).toEqual(['mine.md']);
+    expect(refused.stderr).toContain(plan);
+    expect(refused.stderr).toContain('Run it again with --yes');
+    expect(refused.stderr).toMatch(/Done so far: Find rclone, .*it goes on from there/);
+    const program = await mine(user, [...path, '--json']);
+    expect(program.exitCode).toBe(2);
+    expect(lastError(program.stderr)).toMatchObject({ code: 'confirmation-needed', message: plan });
+    const events = program.stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as object);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'first-sync', onlyHere: { files: 1, bytes: 9 }, equal: 1 }),
+    );
+    expect((await readdir(real)).toSorted()).toEqual(['differs.md', 'equal.md', 'here.md']);
+    expect(await readFile(join(real, 'differs.md'), 'utf8')).toBe('otherwise');
+
+    const agreed = await mine(user, [...path, '--yes']);
+    expect(agreed).toMatchObject({ exitCode: 0 });
+    expect(agreed.stderr).toContain(plan);
+    expect(await readdir(real)).toEqual(expect.arrayContaining(['there.md', 'here.md']));
+    // Known by now, also by its other name: nothing to ask, and the mode is the one of before.
+    const again = await runCloud(['setup', '--server', own.url, '--json'], { env: user.env });
+    expect(again.exitCode).toBe(0);
+    expect(again.stdout).not.toContain('first-sync');
+    expect(JSON.parse(again.stdout.trim().split('\n').at(-1)!)).toMatchObject({
+      mode: 'bisync',
+      folders: { sync: join(user.root, 'link') },
+    });
   });
 
   test('leaves no secret in clear in any file of ours', async () => {
@@ -384,7 +440,7 @@ describe('bad input to cloud setup', () => {
   });
 });
 
-function lastError(stderr: string): { code: string } {
+function lastError(stderr: string): { code: string; message: string } {
   const line = stderr.trim().split('\n').at(-1) ?? '';
-  return (JSON.parse(line) as { error: { code: string } }).error;
+  return (JSON.parse(line) as { error: { code: string; message: string } }).error;
 }
