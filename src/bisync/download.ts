@@ -73,6 +73,8 @@ async function fetchOnce(
   temporary: string,
 ): Promise<{ entry: BaselineEntry; modifiedMs: number }> {
   const { head, body } = await run.s3.get(key, run.signal);
+  const transfer = run.progress.transfer(key, 'down', head.size);
+  let whole = false;
   const file = await open(temporary, 'wx', 0o666);
   try {
     const hash = createHash('md5');
@@ -82,6 +84,7 @@ async function fetchOnce(
         hash.update(chunk);
         size += chunk.length;
         await file.appendFile(chunk);
+        transfer.moved(chunk.length);
       }
     } catch (error) {
       run.signal?.throwIfAborted();
@@ -96,9 +99,11 @@ async function fetchOnce(
     await file.utimes(modified, modified);
     await file.sync();
     const entry = { size, md5, etag: keptEtag(head.etag, md5) };
+    whole = true;
     return { entry, modifiedMs: head.modifiedMs };
   } finally {
     body.destroy();
+    transfer.end(whole);
     await file.close();
   }
 }

@@ -17,13 +17,45 @@ import { uploadFile } from './upload.ts';
  * @throws S3RequestError when the storage refuses the key, or cannot be reached at all
  */
 export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
+  const stopTelling = tellProgress(run);
+  try {
+    await carryOut(run, plan);
+  } finally {
+    stopTelling();
+  }
+}
+
+const TELL_EVERY_MS = 500;
+
+/** Tells how far the run is while it goes on, and once more at the end if it was told at all. */
+function tellProgress(run: RunContext): () => void {
+  let told = false;
+  const tell = (): void => {
+    told = true;
+    run.emit({ type: 'progress', ...run.progress.read() });
+  };
+  const timer = setInterval(tell, TELL_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    if (told) tell();
+  };
+}
+
+async function carryOut(run: RunContext, plan: Plan): Promise<void> {
   const transfers = plan.actions.filter((action) => !isDelete(action));
   const blocked: Action[] = [];
+  const renamed = new Set(plan.renames.map(({ from }) => from));
+  const finish = ({ type, path }: Action, problem: Problem | undefined): void => {
+    if (problem !== undefined) reportProblem(run, problem);
+    // A rename counts once: where its content goes.
+    const counts = type !== 'agree' && type !== 'forget' && !renamed.has(path);
+    if (counts) run.progress.changeDone();
+  };
   await inParallel(run, transfers, async (action) => {
     const problem = await attempt(run, action);
     // A file where a folder is needed may be about to be deleted; after the deletes once more.
     if (problem?.reason === 'blocked') blocked.push(action);
-    else if (problem !== undefined) reportProblem(run, problem);
+    else finish(action, problem);
   });
   await rescueLateWrites(run, run.tally.asides);
   await uploadNewCopies(run);
@@ -33,8 +65,7 @@ export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
   );
   const deletes = plan.actions.filter((action) => isDelete(action) && !unfinished.has(action.path));
   const attemptAndReport = async (action: Action): Promise<void> => {
-    const problem = await attempt(run, action);
-    if (problem !== undefined) reportProblem(run, problem);
+    finish(action, await attempt(run, action));
   };
   await inParallel(run, deletes, attemptAndReport);
   await inParallel(run, blocked, attemptAndReport);

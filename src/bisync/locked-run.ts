@@ -14,6 +14,7 @@ import { permitted } from './permission.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { makeReady, type Ready } from './prepare.ts';
 import { PROFILES, type Profile } from './profiles.ts';
+import { ProgressMeter } from './progress.ts';
 import {
   adoptAttempts,
   foldIn,
@@ -194,18 +195,20 @@ async function context(
     wait: (ms) => host.clock.sleep(ms, options.signal),
     signal: options.signal,
     emit: onEvent,
+    progress: new ProgressMeter(host.clock),
     tally: emptyTally(),
   };
 }
 
 function announce(run: RunContext, plan: Plan): void {
   const steps = plannedSteps(plan);
-  const bytes = steps.reduce((sum, step) => sum + (isTransfer(step.action) ? step.size : 0), 0);
+  const bytes = plan.actions.reduce(
+    (sum, action) =>
+      action.type === 'upload' || action.type === 'download' ? sum + action.size : sum,
+    0,
+  );
   run.emit({ type: 'planned', actions: steps.length, bytes });
-}
-
-function isTransfer(action: string): boolean {
-  return action === 'upload' || action === 'download';
+  run.progress.expect({ changes: steps.length, bytes });
 }
 
 /** Folds what was settled into the baseline. What was sent with an unknown end stays on record. */

@@ -19,6 +19,8 @@ export interface BisyncOptions {
   approve?: string | undefined;
   /** How much of what is replaced and deleted here is kept. */
   trash?: TrashBounds | undefined;
+  /** How long to wait for another process that is at work on this folder, in milliseconds. */
+  waitMs?: number | undefined;
   /** What the lock names to others. */
   command?: string;
   signal?: AbortSignal | undefined;

@@ -1,7 +1,6 @@
 import { count, formatBytes, formatDuration } from '../output/format.ts';
-import type { Output } from '../output/output.ts';
 import type { BisyncResult, PlannedStep } from './result.ts';
-import type { BisyncEvent, ConflictRecord } from './run-context.ts';
+import type { ConflictRecord } from './run-context.ts';
 
 /** At most so many paths of a kind are listed; the JSON has all of them. */
 const LISTED = 20;
@@ -83,38 +82,4 @@ function presentPlan(result: BisyncResult): string {
 function listed(lines: readonly string[]): string[] {
   const more = lines.length - LISTED;
   return more > 0 ? [...lines.slice(0, LISTED), `  … and ${more} more`] : [...lines];
-}
-
-/** Shows a run while it goes on: one line in place on a terminal, events under `--json`. */
-export function showBisync(out: Output): { event: (event: BisyncEvent) => void; end: () => void } {
-  const inPlace = out.options.animated;
-  let total = 0;
-  let done = 0;
-  const draw = (text: string): void => {
-    if (inPlace) out.options.stderr.write(`\r\u001b[2K${text}`);
-  };
-  return {
-    event: (event) => {
-      out.event({ ...event });
-      switch (event.type) {
-        case 'scanning':
-          draw(`Comparing ${event.root} with ${event.bucket} …`);
-          return;
-        case 'planned':
-          total = event.actions;
-          out.detail(`${count(total, 'change')}, ${formatBytes(event.bytes)}`);
-          return;
-        case 'uploaded':
-        case 'downloaded':
-        case 'deleted':
-          done += 1;
-          out.detail(`${event.type} ${event.path}`);
-          draw(`Syncing ${Math.min(done, total)} of ${count(total, 'change')} …`);
-          return;
-        case 'conflict':
-        case 'problem':
-      }
-    },
-    end: () => draw(''),
-  };
 }

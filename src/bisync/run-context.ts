@@ -1,9 +1,11 @@
+import type { LockOwner } from '../platform/lock-held-error.ts';
 import type { S3Client } from '../s3/client.ts';
 import type { Fingerprint } from './local-file.ts';
 import type { Activity } from './activity.ts';
 import type { Journal } from './journal.ts';
 import type { Pair } from './pair.ts';
 import type { Problem } from './problems.ts';
+import type { Progress, ProgressMeter } from './progress.ts';
 import type { ConflictStrategy } from './profiles.ts';
 import type { SyncedRoot } from './synced-root.ts';
 import type { Trash } from './trash.ts';
@@ -11,8 +13,12 @@ import type { BaselineEntry } from './versions.ts';
 
 /** What a run reports while it goes on. Sizes in bytes. */
 export type BisyncEvent =
+  /** Another process is at work on this folder; it is waited for. */
+  | { type: 'waiting'; owner: LockOwner | null }
   | { type: 'scanning'; runId: string; root: string; bucket: string }
   | { type: 'planned'; actions: number; bytes: number }
+  /** Twice a second while files move. */
+  | ({ type: 'progress' } & Progress)
   | { type: 'uploaded'; path: string; size: number }
   | { type: 'downloaded'; path: string; size: number }
   | { type: 'deleted'; path: string; side: 'local' | 'remote' }
@@ -83,6 +89,7 @@ export interface RunContext {
   wait: (ms: number) => Promise<void>;
   signal: AbortSignal | undefined;
   emit: (event: BisyncEvent) => void;
+  progress: ProgressMeter;
   /** As agreed so far; settled paths change it. */
   baseline: Map<string, BaselineEntry>;
   tally: Tally;

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { isErrno } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
-import { acquireLock } from '../platform/lock.ts';
+import { acquireLock, type Lock } from '../platform/lock.ts';
+import { LockHeldError } from '../platform/lock-held-error.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { runLocked } from './locked-run.ts';
@@ -34,10 +35,7 @@ export async function runBisync(
   deps: Partial<BisyncDeps> = {},
 ): Promise<BisyncResult> {
   const pair = await openPair(host, options.access, options.localRoot);
-  const lock = await acquireLock(join(pair.folder, 'lock'), {
-    command: options.command ?? 'cloud bisync',
-    clock: host.clock,
-  });
+  const lock = await lockPair(pair, options, host, onEvent);
   const s3 = deps.s3 ?? createS3Client(options.access);
   try {
     return await runLocked(options, pair, { host, s3, onEvent, afterPlan: deps.afterPlan });
@@ -50,6 +48,29 @@ export async function runBisync(
   } finally {
     s3.close();
     lock.release();
+  }
+}
+
+/** Says who is at work before it waits for them. */
+async function lockPair(
+  pair: Pair,
+  options: BisyncOptions,
+  { clock }: Host,
+  onEvent: (event: BisyncEvent) => void,
+): Promise<Lock> {
+  const { signal } = options;
+  const path = join(pair.folder, 'lock');
+  const how = { command: options.command ?? 'cloud bisync', clock };
+  try {
+    return await acquireLock(path, how);
+  } catch (error) {
+    if (!(error instanceof LockHeldError) || (options.waitMs ?? 0) === 0) throw error;
+    onEvent({ type: 'waiting', owner: error.owner ?? null });
+    return acquireLock(path, {
+      ...how,
+      waitMs: options.waitMs ?? 0,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 }
 

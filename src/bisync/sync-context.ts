@@ -12,7 +12,7 @@ import { trashBoundsFrom } from './trash-bounds.ts';
 
 export interface SyncRequest extends Pick<
   BisyncOptions,
-  'profile' | 'conflicts' | 'dryRun' | 'resync' | 'approve' | 'signal'
+  'profile' | 'conflicts' | 'dryRun' | 'resync' | 'approve' | 'waitMs' | 'signal'
 > {
   session: SessionFlags;
   /** Another folder than the one that setup arranged. */

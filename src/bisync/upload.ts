@@ -1,8 +1,10 @@
+import { pipeline, Transform, type Readable } from 'node:stream';
 import type { ObjectHead, WriteCondition } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { OWN_PREFIX } from './filters.ts';
 import { copyStable, type StableCopy } from './local-file.ts';
 import { PathProblem } from './problems.ts';
+import type { Transfer } from './progress.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { etagOf, keptEtag, type BaselineEntry } from './versions.ts';
 
@@ -63,6 +65,25 @@ export async function putVersion(
   expected: BaselineEntry | null,
 ): Promise<WriteOutcome> {
   await run.journal.write({ type: 'put', path: key, size: copy.size, md5: copy.md5 });
+  const transfer = run.progress.transfer(key, 'up', copy.size);
+  let written = false;
+  try {
+    const outcome = await putUntilKnown(run, key, { ...copy, transfer }, expected);
+    written = outcome.type === 'written';
+    return outcome;
+  } finally {
+    transfer.end(written);
+  }
+}
+
+type Sent = Pick<StableCopy, 'body' | 'md5' | 'size' | 'modifiedMs'> & { transfer: Transfer };
+
+async function putUntilKnown(
+  run: RunContext,
+  key: string,
+  copy: Sent,
+  expected: BaselineEntry | null,
+): Promise<WriteOutcome> {
   let condition: WriteCondition =
     expected === null ? { ifAbsent: true } : { ifMatch: etagOf(expected) };
   for (let attempt = 1; ; attempt += 1) {
@@ -90,11 +111,13 @@ export async function putVersion(
 async function tryPut(
   run: RunContext,
   key: string,
-  copy: Pick<StableCopy, 'body' | 'md5' | 'modifiedMs'>,
+  copy: Sent,
   condition: WriteCondition,
 ): Promise<string | S3RequestError> {
-  const { body, md5, modifiedMs } = copy;
+  const { md5, modifiedMs, transfer } = copy;
   const { signal } = run;
+  transfer.again();
+  const body = counted(copy.body, transfer);
   try {
     return await run.s3.put({ key, body, md5, modifiedMs, condition, signal });
   } catch (error) {
@@ -103,6 +126,26 @@ async function tryPut(
     if (failure === 'precondition' || failure === 'not-found' || ambiguous) return error;
     throw error;
   }
+}
+
+/** A body that tells how much of it has been read to be sent. */
+function counted(body: StableCopy['body'], transfer: Transfer): StableCopy['body'] {
+  if (!('open' in body)) return body;
+  const open = (): Readable => {
+    const count = new Transform({
+      transform: (chunk: Buffer, _encoding, pass) => {
+        transfer.moved(chunk.length);
+        pass(null, chunk);
+      },
+    });
+    return pipeline(body.open(), count, ignoreFailure);
+  };
+  return { open, length: body.length };
+}
+
+/** `pipeline` destroys both ends, and whoever reads sees the error. */
+function ignoreFailure(): void {
+  return;
 }
 
 /** Whether the object has this very content; without an MD5, whether it is the agreed object. */

@@ -28,6 +28,13 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
       helpValue: 'PLAN',
       exclusive: ['dry-run', 'resync'],
     }),
+    wait: Flags.integer({
+      description: 'Wait so long for another run on this folder, instead of ending with 11.',
+      helpValue: 'SECONDS',
+      min: 0,
+      default: 0,
+      env: 'CLOUD_WAIT',
+    }),
     resync: Flags.boolean({ description: 'Compare anew: unite both sides, delete nothing.' }),
   };
   static override examples = [
@@ -37,13 +44,15 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
 
   override async run(): Promise<void> {
     const { syncContext } = await import('../bisync/sync-context.ts');
-    const { presentBisync, showBisync } = await import('../bisync/present-bisync.ts');
+    const { presentBisync } = await import('../bisync/present-bisync.ts');
+    const { showBisync } = await import('../bisync/show-bisync.ts');
     const { context, server, 'dry-run': dryRun, path, profile, conflicts, ...more } = this.flags;
-    const { resync, approve } = more;
+    const { resync, approve, wait } = more;
     const show = showBisync(this.out);
     const result = await syncContext(
       {
         ...{ session: { context, server }, path, profile, conflicts, dryRun, resync, approve },
+        waitMs: wait * 1000,
         signal: this.signal,
       },
       this.host,
