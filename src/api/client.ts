@@ -2,6 +2,7 @@ import type { Got, HTTPError, Method, RequestError } from 'got';
 import type * as z from 'zod/mini';
 import { AbortError, type AbortDetails } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { proxyAgents } from '../platform/proxy.ts';
 import { CreatedTenant, TenantList, type CreateTenant } from './contract/admin.ts';
 import { API_KEY_GRANT, Me, TokenResponse } from './contract/auth.ts';
 import {
@@ -21,6 +22,8 @@ export interface ApiClientOptions {
   /** Whole-request time-out in milliseconds. Default 15,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Names the proxies; default this process's own. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** The server's routes as typed calls. Every failure is an `AbortError` with an exit code. */
@@ -94,6 +97,7 @@ async function openHttp(options: ApiClientOptions): Promise<Http> {
     request: got.extend({
       prefixUrl: options.server.replace(/\/+$/, ''),
       timeout: { request: options.timeoutMs ?? 15_000 },
+      agent: proxyAgents(options.env ?? process.env),
       // Only what is safe to repeat: got does not retry POST by itself.
       retry: { limit: 2 },
       followRedirect: false,

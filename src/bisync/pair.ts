@@ -171,13 +171,18 @@ export async function writeRecord(pair: Pair, conditions: PairRecord['conditions
  * @throws AbortError `halted-marker-missing` (78)
  */
 export async function checkMarker(pair: Pair, options: { mayBeNew: boolean }): Promise<void> {
-  const marker = parseJson(markerSchema, await readTextIfExists(join(pair.root, MARKER)));
+  const marker = await readMarker(pair.root);
   if (marker?.pair === pair.id || (marker === undefined && options.mayBeNew)) return;
   const reason =
     marker === undefined
       ? `The folder marker ${MARKER} is missing in ${pair.root}`
       : `The folder ${pair.root} was synced as another folder or with another bucket`;
   throw rootIsAnother(pair, `${reason}; nothing was changed`);
+}
+
+/** Which pair a folder says it is of; undefined when it does not say. */
+export async function readMarker(root: string): Promise<{ pair: string } | undefined> {
+  return parseJson(markerSchema, await readTextIfExists(join(root, MARKER)));
 }
 
 /** The local root is not, or not any more, the folder of this pair. `reason` is without a full stop. */
@@ -192,7 +197,7 @@ export function rootIsAnother(pair: Pair, reason: string): AbortError {
   });
 }
 
-export async function writeMarker(pair: Pair): Promise<void> {
+export async function writeMarker(pair: Pick<Pair, 'id' | 'root'>): Promise<void> {
   await writeFileAtomic(join(pair.root, MARKER), `${JSON.stringify({ pair: pair.id })}\n`);
 }
 

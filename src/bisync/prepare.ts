@@ -60,12 +60,17 @@ async function setUp(
   { s3, now }: { s3: S3Client; now: number },
   { readOnly }: { readOnly: boolean },
 ): Promise<void> {
-  if (!readOnly) await putText(s3, ACCESS_FILE, ACCESS_CONTENT, { ifAbsent: true }, now);
+  if (!readOnly) await placeAccessFile(s3, now);
   await writeFileAtomic(join(pair.root, ACCESS_FILE), ACCESS_CONTENT, { mode: 0o644 });
   await forgetWhatWasAgreed(pair);
   // After the baseline is gone, or a run that is cut off here would delete by it in a folder that is
   // not the one it was made in; before the record, or this pair would count as known without it.
   await writeMarker(pair);
+}
+
+/** Puts the check file into the bucket, unless there is one. @throws S3RequestError */
+export async function placeAccessFile(s3: S3Client, now: number): Promise<void> {
+  await putText(s3, ACCESS_FILE, ACCESS_CONTENT, { ifAbsent: true }, now);
 }
 
 /** For `--resync`. Of the journal what belongs into the folder, or out of it, is kept. */

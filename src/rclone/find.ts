@@ -17,17 +17,18 @@ export interface Refusal {
 /**
  * The rclone to use: `path` (from a flag), else `CLOUD_RCLONE`, else our private copy, else the
  * first suitable one on PATH. One that a person named must itself be suitable; nothing else is
- * taken in its place. Nothing is installed, changed or asked of the network.
+ * taken in its place. Nothing is installed, changed or asked of the network. `fresh` asks the
+ * binaries again instead of taking what is remembered of them.
  *
  * @throws AbortError `rclone-missing` or `rclone-unfit`, exit code 12, with each refusal's reason
  */
 export async function findRclone(
-  options: { path?: string | undefined },
+  options: { path?: string | undefined; fresh?: boolean },
   host: Host,
 ): Promise<Rclone> {
   const refusals: Refusal[] = [];
   for (const candidate of await candidates(options, host)) {
-    const probe = await probeRclone(candidate.path, host);
+    const probe = await probeRclone(candidate.path, host, options);
     if (probe.fit) {
       const { version, capabilities } = probe;
       return { ...candidate, version, capabilities };

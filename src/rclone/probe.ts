@@ -50,10 +50,14 @@ export type ProbeResult =
 
 /**
  * Asks the binary at `path` who it is and what it can do; the answer is cached by the file's
- * identity: real path, size, modification time, and the change time, which nobody can set back. A
- * binary that crashes, hangs or prints nonsense is unfit, with the reason.
+ * identity: real path, size, modification time, and the change time, which nobody can set back;
+ * `fresh` asks anew. A binary that crashes, hangs or prints nonsense is unfit, with the reason.
  */
-export async function probeRclone(path: string, host: Host): Promise<ProbeResult> {
+export async function probeRclone(
+  path: string,
+  host: Host,
+  options: { fresh?: boolean } = {},
+): Promise<ProbeResult> {
   let key: string;
   let identity: Identity;
   try {
@@ -65,7 +69,7 @@ export async function probeRclone(path: string, host: Host): Promise<ProbeResult
     return { fit: false, reason: 'no such file' };
   }
   const cache = await readCache(host);
-  const cached = cache[key];
+  const cached = options.fresh === true ? undefined : cache[key];
   if (cached !== undefined && isSame(cached, identity)) return judge(cached);
   const asked = await ask(key, host);
   if ('reason' in asked) return { fit: false, reason: asked.reason };

@@ -45,6 +45,13 @@ export interface S3Client {
   /** Undefined when there is no such object. @throws S3RequestError */
   head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined>;
   /**
+   * The first objects whose keys begin with `prefix`, at most a thousand. For names of our own that
+   * need no escaping in XML; the sync engine lists through rclone.
+   *
+   * @throws S3RequestError
+   */
+  list(prefix: string, signal?: AbortSignal): Promise<{ key: string; modifiedMs: number }[]>;
+  /**
    * Deletes this very version, or for undefined, where a storage knows no such condition, whatever
    * is there. Sent once. @throws S3RequestError
    */
@@ -98,6 +105,11 @@ export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
         throw error;
       }
     },
+    list: async (prefix, signal) => {
+      const query = { 'list-type': '2', prefix };
+      const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
+      return parseList(await reading(() => transport.send(request), signal));
+    },
     delete: async (key, ifMatch, signal) => {
       const headers: Record<string, string> = ifMatch === undefined ? {} : { 'if-match': ifMatch };
       await transport.send({ method: 'DELETE', key, headers, signal });
@@ -116,6 +128,13 @@ export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
     },
     close: () => transport.close(),
   };
+}
+
+function parseList({ body }: S3Answer): { key: string; modifiedMs: number }[] {
+  return [...body.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, entry = '']) => ({
+    key: /<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? '',
+    modifiedMs: Date.parse(/<LastModified>(.*?)<\/LastModified>/.exec(entry)?.[1] ?? ''),
+  }));
 }
 
 /** Reads change nothing, so they may be sent again. */
@@ -137,8 +156,7 @@ async function retryRead<T>(
   }
 }
 
-function headOf(answer: S3Answer): ObjectHead {
-  const { headers } = answer;
+function headOf({ headers }: Pick<S3Answer, 'headers'>): ObjectHead {
   const etag = headers.etag ?? '';
   return {
     etag,

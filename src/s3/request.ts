@@ -1,5 +1,4 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
@@ -7,6 +6,7 @@ import got, { type OptionsInit, type OptionsOfTextResponseBody, type StreamOptio
 
 /** What both kinds of request share; the kind is chosen where it is sent. */
 type SharedOptions = Omit<OptionsInit, 'isStream' | 'responseType' | 'resolveBodyOnly'>;
+import { proxyAgents, type ProxyAgents } from '../platform/proxy.ts';
 import { errorFromAnswer, S3RequestError } from './errors.ts';
 
 /** Where a bucket is, and the key for it. */
@@ -20,7 +20,9 @@ export interface S3Target {
 
 export interface S3Request {
   method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  /** Empty: the bucket itself. */
   key: string;
+  query?: Readonly<Record<string, string>>;
   headers: Record<string, string>;
   /** A buffer, or a stream together with its length in bytes. */
   body?: Uint8Array | { stream: Readable; length: number };
@@ -30,6 +32,7 @@ export interface S3Request {
 export interface S3Answer {
   status: number;
   headers: IncomingHttpHeaders;
+  body: string;
 }
 
 /** Milliseconds until a connection stands, and between two pieces of data on it. */
@@ -45,13 +48,12 @@ export const PARALLEL_REQUESTS = 32;
  */
 export class S3Transport {
   readonly #target: S3Target;
-  readonly #agents: { http: HttpAgent; https: HttpsAgent };
+  readonly #agents: ProxyAgents;
   #skewMs: number | undefined;
 
-  constructor(target: S3Target) {
+  constructor(target: S3Target, env: NodeJS.ProcessEnv = process.env) {
     this.#target = target;
-    const pool = { keepAlive: true, maxSockets: PARALLEL_REQUESTS };
-    this.#agents = { http: new HttpAgent(pool), https: new HttpsAgent(pool) };
+    this.#agents = proxyAgents(env, { keepAlive: true, maxSockets: PARALLEL_REQUESTS });
   }
 
   /** By how many milliseconds this machine's clock is ahead of the storage's, once it answered. */
@@ -84,14 +86,14 @@ export class S3Transport {
       if (/^\s*(?:<\?xml[^>]*\?>\s*)?<Error[\s>]/.test(answer.body)) {
         throw errorFromAnswer(500, answer.body, what(request));
       }
-      return { status: answer.statusCode, headers: answer.headers };
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
     } catch (error) {
       throw asS3Error(error, request);
     }
   }
 
   /** A GET whose body comes as a stream; the stream fails when the connection is cut. */
-  async open(request: S3Request): Promise<S3Answer & { body: Readable }> {
+  async open(request: S3Request): Promise<Omit<S3Answer, 'body'> & { body: Readable }> {
     const { url, options } = await this.#prepare(request);
     const stream = got.stream(url, options as StreamOptions);
     try {
@@ -116,7 +118,7 @@ export class S3Transport {
     const { accessKeyId, secretAccessKey, region } = this.#target;
     const signed = await new AwsV4Signer({
       method: request.method,
-      url: objectUrl(this.#target, request.key),
+      url: objectUrl(this.#target, request),
       // Tigris: read after write across regions; other storages ignore it.
       headers: { ...request.headers, 'x-tigris-consistent': 'true' },
       accessKeyId,
@@ -155,10 +157,12 @@ export class S3Transport {
 }
 
 /** Path style where a bucket cannot be part of the host name: IP addresses and localhost. */
-function objectUrl(target: S3Target, key: string): string {
+function objectUrl(target: S3Target, { key, query = {} }: S3Request): string {
   const url = new URL(target.endpoint);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const path = key.split('/').map(encodeSegment).join('/');
+  const pairs = Object.entries(query).map((pair) => pair.map(encodeSegment).join('='));
+  const search = pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+  const path = `${key.split('/').map(encodeSegment).join('/')}${search}`;
   if (isIP(host) !== 0 || host === 'localhost' || host.endsWith('.localhost')) {
     return `${url.origin}/${encodeSegment(target.bucket)}/${path}`;
   }
@@ -180,7 +184,7 @@ async function readText(stream: Readable): Promise<string> {
 }
 
 function what(request: S3Request): string {
-  return `${request.method} ${request.key}`;
+  return `${request.method} ${request.key === '' ? 'the bucket' : request.key}`;
 }
 
 function asS3Error(error: unknown, request: S3Request): unknown {
