@@ -33,7 +33,7 @@ export interface CheckResult {
  * @throws LockHeldError while a sync is under way
  */
 export async function checkBothSides(
-  options: Pick<BisyncOptions, 'access' | 'rclone' | 'localRoot' | 'signal'>,
+  options: Pick<BisyncOptions, 'access' | 'rclone' | 'localRoot' | 'gitignore' | 'signal'>,
   host: Host,
 ): Promise<CheckResult> {
   const { access, rclone, signal } = options;
@@ -49,7 +49,10 @@ export async function checkBothSides(
     const stored = await readBaseline(pair.folder);
     const baseline = stored.state === 'present' ? stored.entries : new Map<string, BaselineEntry>();
     const scan = await scanBothSides(
-      { access, rclone, pair, baseline, checkAccess: false, s3, signal },
+      {
+        ...{ access, rclone, pair, baseline, checkAccess: false, s3, signal },
+        gitignore: options.gitignore === true,
+      },
       host,
     );
     const paths = [...new Set([...scan.local.keys(), ...scan.remote.keys()])].sort();

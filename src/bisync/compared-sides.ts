@@ -1,4 +1,4 @@
-import { isLeftOut } from './filters.ts';
+import { isLeftOut } from './filters/left-out.ts';
 import { hasLookAlike } from './names.ts';
 import type { Problem } from './problems.ts';
 import type { RunContext } from './run-context.ts';

@@ -4,7 +4,7 @@ import { copyFile, link, lstat, open, rename, rm, type FileHandle } from 'node:f
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isErrno } from '../platform/atomic-file.ts';
-import { OWN_PREFIX } from './filters.ts';
+import { OWN_PREFIX } from './filters/own-files.ts';
 import { PathProblem } from './problems.ts';
 
 /** What tells one version of a file from another without reading it. Times in nanoseconds. */

@@ -99,7 +99,10 @@ async function syncOnce(
   const checkAccess = profile.checkAccess && ready.prepared;
   const { access, rclone, signal } = options;
   const scan = await scanBothSides(
-    { access, rclone, pair, baseline, s3: around.s3, checkAccess, signal },
+    {
+      ...{ access, rclone, pair, baseline, s3: around.s3, checkAccess, signal },
+      gitignore: options.gitignore === true,
+    },
     host,
   ).finally(() => root.check());
   if (!dryRun) await removeTemporaries(scan.own.temporaries);

@@ -11,6 +11,8 @@ export interface BisyncOptions {
   profile: ProfileName;
   /** Instead of the profile's. */
   conflicts?: ConflictStrategy | undefined;
+  /** `.gitignore` files decide as well what is synced, not only `.cloudignore` files. */
+  gitignore?: boolean | undefined;
   /** Only plan, and store the plan. */
   dryRun?: boolean;
   /** Forget the baseline: unite both sides, delete nothing. */

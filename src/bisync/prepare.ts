@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import type { S3Client, WriteCondition } from '../s3/client.ts';
 import { isS3Failure } from '../s3/errors.ts';
-import { ACCESS_CONTENT, ACCESS_FILE, OWN_PREFIX } from './filters.ts';
+import { ACCESS_CONTENT, ACCESS_FILE, OWN_PREFIX } from './filters/own-files.ts';
 import { setBaselineAside } from './baseline-file.ts';
 import { readJournal, restartJournal } from './journal.ts';
 import { checkMarker, readRecord, writeMarker, writeRecord, type Pair } from './pair.ts';

@@ -2,7 +2,7 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { RunResult } from '../rclone/run.ts';
 import type { S3RequestError } from '../s3/errors.ts';
-import { ACCESS_FILE } from './filters.ts';
+import { ACCESS_FILE } from './filters/own-files.ts';
 import { STATE_MEANINGS, type PairState } from './states.ts';
 
 interface Row {

@@ -10,7 +10,10 @@ import type { Rclone } from '../rclone/rclone.ts';
 import { runRclone, type RunResult } from '../rclone/run.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import type { S3Client } from '../s3/client.ts';
-import { ACCESS_CONTENT, ACCESS_FILE, filterRules, type LeftOut } from './filters.ts';
+import type { LeftOut } from './filters/left-out.ts';
+import { ACCESS_CONTENT, ACCESS_FILE } from './filters/own-files.ts';
+import type { PathFilter } from './filters/path-filter.ts';
+import { rcloneRules } from './filters/rclone-rules.ts';
 import { formatListing, parseListing, type ParsedListing } from './listing.ts';
 import { freshFolder, type Pair } from './pair.ts';
 import { scanFailure } from './scan-failure.ts';
@@ -23,6 +26,8 @@ export interface ScanOptions {
   pair: Pair;
   baseline: Baseline;
   checkAccess: boolean;
+  /** Whether `.gitignore` files count as well. */
+  gitignore: boolean;
   s3: S3Client;
   signal?: AbortSignal | undefined;
 }
@@ -32,6 +37,8 @@ export interface Scan {
   remote: Map<string, Version>;
   /** What rclone cannot handle here and is therefore left alone on both sides. */
   leftOut: LeftOut[];
+  /** What is synced at all; both listings are without what it ignores. */
+  filter: PathFilter;
   /** Names that are no Unicode text, as rclone escapes them. */
   unreadableNames: string[];
   /** What of ours lies in the local root. */
@@ -54,31 +61,39 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
   const remoteName = `cloud-${options.pair.id}`;
   const { endpoint, region } = options.access;
   const config = await writeRemote(host, { name: remoteName, endpoint, region });
-  let { leftOut, ...own } = await surveyFolder(options.pair.root, { tryToRead: false });
+  const { root } = options.pair;
+  let survey = await surveyFolder(root, { tryToRead: false, gitignore: options.gitignore });
   for (let attempt = 1; ; attempt += 1) {
-    const workdir = await seedWorkdir(options, remoteName, leftOut, host);
+    const workdir = await seedWorkdir(options, remoteName, survey, host);
     const result = await runDryRun(options, { config, workdir, remoteName }, host);
     options.signal?.throwIfAborted();
     const listings = await readListings(workdir, result);
     if (listings !== undefined) {
       const { local, remote } = listings;
       const found = [local, remote].filter(({ files }) => files.delete(ACCESS_FILE));
+      const { leftOut, filter, ...own } = survey;
+      // rclone's rules mean the same, except where that would take too long to say.
+      for (const { files } of [local, remote]) dropIgnored(files, filter);
       await askForEtags(remote.files, options);
       const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
       const accessFile = found.length === 2;
-      const files = { local: local.files, remote: remote.files };
-      return { ...files, leftOut, own, unreadableNames, accessFile };
+      const sides = { local: local.files, remote: remote.files };
+      return { ...sides, leftOut, filter, own, unreadableNames, accessFile };
     }
     // A file that vanished while it was being listed ends rclone too; then it is simply run again.
     if (attempt === ATTEMPTS || !isLocalTrouble(result)) throw scanFailure(result);
-    ({ leftOut, ...own } = await surveyFolder(options.pair.root, { tryToRead: true }));
+    survey = await surveyFolder(root, { tryToRead: true, gitignore: options.gitignore });
   }
+}
+
+function dropIgnored(files: Map<string, Version>, filter: PathFilter): void {
+  for (const path of files.keys()) if (filter.ignores(path, 'file')) files.delete(path);
 }
 
 async function seedWorkdir(
   options: ScanOptions,
   remoteName: string,
-  leftOut: readonly LeftOut[],
+  { filter, leftOut }: Survey,
   host: Host,
 ): Promise<string> {
   // A name of its own: an rclone that outlived a killed run must not leave its listings in ours.
@@ -92,17 +107,18 @@ async function seedWorkdir(
   const text = formatListing([accessFile, ...options.baseline], host.clock.now());
   const session = `${sessionPart(options.pair.root)}..${sessionPart(`${remoteName}:${options.access.bucket}`)}`;
   const files = [1, 2].map((number) => join(workdir, `${session}.path${number}.lst`));
+  const { text: rules } = await rcloneRules(filter.rules, leftOut);
   // Nothing of lasting worth: the folder is thrown away before each run, so no fsync.
   await Promise.all([
     ...files.map((file) => writeFile(file, text, { mode: 0o600 })),
-    writeFile(join(workdir, 'filters'), filterRules(leftOut), { mode: 0o600 }),
+    writeFile(join(workdir, 'filters'), rules, { mode: 0o600 }),
   ]);
   return workdir;
 }
 
 /** How rclone names its listings: `CanonicalPath` of rclone's `bilib`. */
 function sessionPart(path: string): string {
-  return path.replace(/^\/+|\/+$/g, '').replace(/[\t\n\f\r \\/:?*]/g, '_');
+  return path.replace(/^\/+|\/+$/g, '').replace(/[\s\\/:?*]/g, '_');
 }
 
 async function runDryRun(

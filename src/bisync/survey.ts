@@ -2,23 +2,31 @@ import { constants, type Dirent } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
-import { IGNORED_FOLDERS, OWN_PREFIX, type LeftOut } from './filters.ts';
+import { defaultRules } from './filters/default-rules.ts';
+import { filtersUnreadable, ignoreFileNames, readIgnoreFile } from './filters/ignore-file.ts';
+import type { LeftOut } from './filters/left-out.ts';
+import { parseIgnoreText, PathFilter, type IgnoreRule } from './filters/path-filter.ts';
 import { isTemporaryName } from './local-file.ts';
 import { hasLookAlike } from './names.ts';
 import { TRASH_BESIDE } from './trash.ts';
 
-/**
- * What rclone must be told to leave out of the local folder, because one such file would end its
- * run or would be dropped without a word: names that it mixes up, and, with `tryToRead`, what this
- * process may not read.
- */
-export async function surveyFolder(root: string, options: { tryToRead: boolean }): Promise<Survey> {
-  const found: Survey = { leftOut: [], temporaries: [], trashes: [] };
-  await surveyInto(found, root, options, '');
-  return found;
+export interface SurveyOptions {
+  /** Find out whether each file can be read. */
+  tryToRead: boolean;
+  /** `.gitignore` files count as well. */
+  gitignore: boolean;
 }
 
+/** What a run must know of the local folder before rclone lists it. */
 export interface Survey {
+  /** What is synced, by the default list and the ignore files that are there. */
+  filter: PathFilter;
+  /**
+   * What rclone must be told to leave out, because one such file would end its run or would be
+   * dropped without a word: names that it mixes up, and, with `tryToRead`, what this process may
+   * not read. A folder whose ignore file cannot be read is left out as well: nobody knows what in it
+   * is meant to stay here.
+   */
   leftOut: LeftOut[];
   /** Absolute paths of temporary files of ours: leftovers, as nobody else is at work under the lock. */
   temporaries: string[];
@@ -26,37 +34,81 @@ export interface Survey {
   trashes: string[];
 }
 
-async function surveyInto(
-  found: Survey,
-  root: string,
-  options: { tryToRead: boolean },
-  folder: string,
-): Promise<void> {
-  for (const entry of await entriesOf(found, root, folder)) {
+/**
+ * Walks through the folder; nothing in an ignored folder is looked at.
+ *
+ * @throws AbortError `filters-unreadable` (78) when that is the ignore file of the whole folder
+ */
+export async function surveyFolder(root: string, options: SurveyOptions): Promise<Survey> {
+  const rules = defaultRules();
+  const found = { leftOut: [], temporaries: [], trashes: [] };
+  const walk: Walk = { ...options, ...found, root, rules: [...rules] };
+  await surveyBelow('', new PathFilter(rules), walk);
+  return { ...found, filter: new PathFilter(walk.rules) };
+}
+
+interface Walk extends SurveyOptions, Omit<Survey, 'filter'> {
+  root: string;
+  /** Every rule found so far; those of a folder after those of the folders above it. */
+  rules: IgnoreRule[];
+}
+
+/** @param above the rules of the folders above */
+async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promise<void> {
+  const { root, leftOut } = walk;
+  const entries = await entriesOf(join(root, folder));
+  const own = entries === undefined ? undefined : await rulesOf(folder, entries, walk);
+  if (entries === undefined || own === undefined) {
+    if (folder !== '') leftOut.push({ path: folder, folder: true, reason: 'unreadable' });
+    else if (entries !== undefined) throw filtersUnreadable(root);
+    return;
+  }
+  walk.rules.push(...own);
+  const filter = own.length === 0 ? above : new PathFilter([...above.rules, ...own]);
+  for (const entry of entries) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     const isFolder = entry.isDirectory();
-    if (isTemporaryName(entry.name)) found.temporaries.push(join(root, path));
-    else if (entry.name === TRASH_BESIDE && isFolder) found.trashes.push(join(root, path));
-    if (entry.name.startsWith(OWN_PREFIX) || (!isFolder && !entry.isFile())) continue;
-    if (isFolder && IGNORED_FOLDERS.includes(entry.name)) continue;
+    if (isTemporaryName(entry.name)) walk.temporaries.push(join(root, path));
+    else if (entry.name === TRASH_BESIDE && isFolder) walk.trashes.push(join(root, path));
+    if (!isFolder && !entry.isFile()) continue;
+    if (filter.ignores(path, isFolder ? 'folder' : 'file')) continue;
     if (hasLookAlike(entry.name)) {
-      found.leftOut.push({ path, folder: isFolder, reason: 'unsupported-name' });
-    } else if (isFolder) await surveyInto(found, root, options, path);
-    else if (options.tryToRead && !(await mayRead(join(root, path)))) {
-      found.leftOut.push({ path, folder: false, reason: 'unreadable' });
+      leftOut.push({ path, folder: isFolder, reason: 'unsupported-name' });
+    } else if (isFolder) await surveyBelow(path, filter, walk);
+    else if (walk.tryToRead && !(await mayRead(join(root, path)))) {
+      leftOut.push({ path, folder: false, reason: 'unreadable' });
     }
   }
 }
 
-async function entriesOf(found: Survey, root: string, folder: string): Promise<Dirent[]> {
+/** Undefined when it cannot be read. */
+async function entriesOf(folder: string): Promise<Dirent[] | undefined> {
   try {
-    return await readdir(join(root, folder), { withFileTypes: true });
+    return await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
-    if (!isErrno(error, 'EACCES', 'EPERM', 'EIO')) throw error;
-    if (folder !== '') found.leftOut.push({ path: folder, folder: true, reason: 'unreadable' });
-    return [];
+    if (isErrno(error, 'EACCES', 'EPERM', 'EIO')) return undefined;
+    throw error;
   }
+}
+
+/** What the ignore files in a folder say; undefined when one of them cannot be read. */
+async function rulesOf(
+  folder: string,
+  entries: readonly Dirent[],
+  { root, gitignore }: Walk,
+): Promise<IgnoreRule[] | undefined> {
+  const base = folder === '' ? '' : `${folder}/`;
+  const rules: IgnoreRule[] = [];
+  for (const name of ignoreFileNames({ gitignore })) {
+    // As git does, only regular files, no symlinks.
+    if (!entries.some((entry) => entry.name === name && entry.isFile())) continue;
+    const file = base + name;
+    const text = await readIgnoreFile(join(root, file));
+    if (text === undefined) return undefined;
+    rules.push(...parseIgnoreText(text, { file, base }));
+  }
+  return rules;
 }
 
 async function mayRead(path: string): Promise<boolean> {

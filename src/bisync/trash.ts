@@ -1,7 +1,7 @@
 import { lstat, mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
-import { OWN_PREFIX } from './filters.ts';
+import { OWN_PREFIX } from './filters/own-files.ts';
 import type { Journal } from './journal.ts';
 
 /** The trash folder beside a file that the pair's own trash cannot take. */

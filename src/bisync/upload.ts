@@ -1,7 +1,7 @@
 import { pipeline, Transform, type Readable } from 'node:stream';
 import type { ObjectHead, WriteCondition } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
-import { OWN_PREFIX } from './filters.ts';
+import { OWN_PREFIX } from './filters/own-files.ts';
 import { copyStable, type StableCopy } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import type { Transfer } from './progress.ts';
