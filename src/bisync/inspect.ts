@@ -6,7 +6,7 @@ import { readLockOwner } from '../platform/lock.ts';
 import type { LockOwner } from '../platform/lock-held-error.ts';
 import { isRunning } from '../platform/processes.ts';
 import { readBaseline } from './baseline-file.ts';
-import { ACCESS_FILE } from './filters.ts';
+import { ACCESS_FILE } from './filters/own-files.ts';
 import { readJournal } from './journal.ts';
 import { readMarker, readRecord, readStatus, type PairRecord, type PairStatus } from './pair.ts';
 import { readMemory, type OpenConflict } from './pair-memory.ts';

@@ -6,7 +6,7 @@ import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { S3Client } from '../s3/client.ts';
 import { readBaseline } from './baseline-file.ts';
-import { ACCESS_CONTENT, ACCESS_FILE } from './filters.ts';
+import { ACCESS_CONTENT, ACCESS_FILE } from './filters/own-files.ts';
 import { hashStable } from './local-file.ts';
 import { readMarker, writeMarker, type PairRecord } from './pair.ts';
 import { placeAccessFile } from './prepare.ts';

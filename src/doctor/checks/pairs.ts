@@ -2,7 +2,7 @@ import { inspectRoot, type PairInspection, type RootInspection } from '../../bis
 import { mendBucketCheckFile, mendLocalCheckFile, mendMarker } from '../../bisync/mend.ts';
 import type { PairRecord, PairStatus } from '../../bisync/pair.ts';
 import { STATE_MEANINGS } from '../../bisync/states.ts';
-import { ACCESS_FILE } from '../../bisync/filters.ts';
+import { ACCESS_FILE } from '../../bisync/filters/own-files.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import { count, shellWord } from '../../output/format.ts';
 import { createS3Client } from '../../s3/client.ts';

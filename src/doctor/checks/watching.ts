@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IGNORED_FOLDERS, OWN_PREFIX } from '../../bisync/filters.ts';
+import { defaultRules } from '../../bisync/filters/default-rules.ts';
+import { PathFilter } from '../../bisync/filters/path-filter.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import { count } from '../../output/format.ts';
 import { isErrno } from '../../platform/atomic-file.ts';
@@ -44,14 +45,16 @@ async function inotify(facts: Facts): Promise<Observation[]> {
 }
 
 async function countFolders(root: string, deadline: number): Promise<number> {
+  // The default list only: reading every ignore file would take longer than the count is worth.
+  const defaults = new PathFilter(defaultRules());
   const waiting = [root];
   let folders = 0;
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     if (performance.now() > deadline) break;
     folders += 1;
     for (const entry of await entriesOf(folder)) {
-      const isLeftOut = IGNORED_FOLDERS.includes(entry.name) || entry.name.startsWith(OWN_PREFIX);
-      if (entry.isDirectory() && !isLeftOut) waiting.push(join(folder, entry.name));
+      if (!entry.isDirectory() || defaults.ignores(entry.name, 'folder')) continue;
+      waiting.push(join(folder, entry.name));
     }
   }
   return folders;
