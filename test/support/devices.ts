@@ -10,7 +10,7 @@ import type { BisyncResult } from '../../src/bisync/result.ts';
 import type { BisyncEvent } from '../../src/bisync/run-context.ts';
 import { runBisync, type BisyncDeps } from '../../src/bisync/run.ts';
 import { startObjectStore, type ObjectStore } from '../../src/object-store/index.ts';
-import { systemClock } from '../../src/platform/clock.ts';
+import { systemClock, type Clock } from '../../src/platform/clock.ts';
 import type { Host } from '../../src/platform/host.ts';
 import { resolvePlaces } from '../../src/platform/places.ts';
 import type { Rclone } from '../../src/rclone/rclone.ts';
@@ -106,9 +106,10 @@ export interface Device {
   sync(more?: Partial<BisyncOptions>, deps?: Partial<BisyncDeps>): Promise<BisyncResult>;
   /**
    * A sync in a process of its own; its events come as lines on stdout. `bound`: permission bits
-   * bind it even where this is root, whom they do not bind otherwise.
+   * bind it even where this is root, whom they do not bind otherwise. `killAt`: kill -9 before the
+   * n-th step that changes files. `hurried`: waits are short.
    */
-  spawn(more?: Partial<BisyncOptions>, options?: { bound?: boolean }): Promise<ChildProcess>;
+  spawn(more?: Partial<BisyncOptions>, options?: SpawnOptions): Promise<ChildProcess>;
   write(path: string, content: string): Promise<void>;
   read(path: string): Promise<string | undefined>;
   remove(path: string): Promise<void>;
@@ -119,6 +120,19 @@ export interface Device {
   dispose(): Promise<void>;
 }
 
+export interface SpawnOptions {
+  bound?: boolean;
+  killAt?: number;
+  hurried?: boolean;
+}
+
+export interface DeviceOptions {
+  /** Instead of the storage itself, as a proxy before it. */
+  endpoint?: string;
+  clock?: Clock;
+  rclone?: Rclone;
+}
+
 /** util-linux: runs a command as this user, but bound by permission bits (capabilities(7)). */
 const WITHOUT_OVERRIDE = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'];
 
@@ -126,17 +140,21 @@ const CHILD = fileURLToPath(new URL('sync-child.ts', import.meta.url));
 
 let rclone: Promise<Rclone> | undefined;
 
-export async function openDevice(bucket: TestBucket, name: string): Promise<Device> {
+export async function openDevice(
+  bucket: TestBucket,
+  name: string,
+  { endpoint = bucket.access.endpoint, clock = systemClock, rclone: own }: DeviceOptions = {},
+): Promise<Device> {
   const home = await mkdtemp(join(tmpdir(), `cloud-${name}-`));
   const root = join(home, 'folder');
   await mkdir(root);
   const env = { PATH: process.env['PATH'], HOME: home, CLOUD_HOME: join(home, 'cloud') };
   const places = resolvePlaces(env, process.platform, home);
-  const host: Host = { env, platform: process.platform, places, clock: systemClock };
+  const host: Host = { env, platform: process.platform, places, clock };
   const events: BisyncEvent[] = [];
   const options = async (more: Partial<BisyncOptions> = {}): Promise<BisyncOptions> => ({
-    access: bucket.access,
-    rclone: await (rclone ??= realRclone()),
+    access: { ...bucket.access, endpoint },
+    rclone: own ?? (await (rclone ??= realRclone())),
     localRoot: root,
     profile: 'balanced',
     ...more,
@@ -145,12 +163,12 @@ export async function openDevice(bucket: TestBucket, name: string): Promise<Devi
     ...{ root, host, events, options },
     sync: async (more = {}, deps = {}) =>
       runBisync(await options(more), host, (event) => events.push(event), deps),
-    spawn: async (more = {}, { bound = false } = {}) => {
+    spawn: async (more = {}, { bound = false, ...how } = {}) => {
       const node = [process.execPath, '--disable-warning=ExperimentalWarning', CHILD];
       const [command = '', ...args] =
         bound && process.getuid?.() === 0 ? [...WITHOUT_OVERRIDE, ...node] : node;
       const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-      const task = { options: await options(more), env, home };
+      const task = { options: await options(more), env, home, ...how };
       child.stdin.end(JSON.stringify(task));
       return child;
     },

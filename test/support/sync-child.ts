@@ -4,21 +4,35 @@ import type { BisyncOptions } from '../../src/bisync/options.ts';
 import { runBisync } from '../../src/bisync/run.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { resolvePlaces } from '../../src/platform/places.ts';
+import { createS3Client } from '../../src/s3/client.ts';
+import type { SpawnOptions } from './devices.ts';
+import { watchFiles } from './file-barrier.ts';
+import { hurriedClock } from './hurried-clock.ts';
 
-interface Task {
+interface Task extends SpawnOptions {
   options: BisyncOptions;
   env: NodeJS.ProcessEnv;
   home: string;
 }
 
 const task = JSON.parse(readFileSync(0, 'utf8')) as Task;
+const hurried = task.hurried === true;
 const places = resolvePlaces(task.env, process.platform, task.home);
-const host = { env: task.env, platform: process.platform, places, clock: systemClock };
+const clock = hurried ? hurriedClock() : systemClock;
+const host = { env: task.env, platform: process.platform, places, clock };
 const print = (value: object): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
+if (task.killAt !== undefined) {
+  let left = task.killAt;
+  await watchFiles(() => {
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+    left -= 1;
+  });
+}
 try {
-  print({ type: 'result', result: await runBisync(task.options, host, print) });
+  const deps = hurried ? { s3: createS3Client(task.options.access, 2) } : {};
+  print({ type: 'result', result: await runBisync(task.options, host, print, deps) });
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
   print({ type: 'error', code, message });

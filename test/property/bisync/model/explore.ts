@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { play, useMemoryForFiles } from './play.ts';
+import { scenario, type Scenario } from './steps.ts';
+import type { Tally } from './sync-step.ts';
+
+export interface ExploreOptions {
+  /** At least so many runs … */
+  runs: number;
+  /** … and more while this lasts, in milliseconds. */
+  budgetMs?: number;
+  seed?: number;
+  /** Seconds for making a failure smaller. */
+  shrinkMs?: number;
+}
+
+export interface Exploration extends Tally {
+  runs: number;
+  steps: number;
+  seed: number;
+  /** The smallest scenario that fails, and what is wrong with it. */
+  failure: { scenario: Scenario; violations: string[]; history: string[] } | undefined;
+}
+
+/** fast-check begins with small scenarios each time. */
+const BATCH = 20;
+
+/** Plays random scenarios of the lineage model until one fails or the runs are done. */
+export async function explore(options: ExploreOptions): Promise<Exploration> {
+  useMemoryForFiles();
+  const seed = options.seed ?? (Date.now() ^ (process.pid << 8)) | 0;
+  const tally: Exploration = {
+    ...{ runs: 0, steps: 0, syncs: 0, kills: 0, faults: 0, races: 0, seed, failure: undefined },
+  };
+  const until = Date.now() + (options.budgetMs ?? 0);
+  let failedAt: number | undefined;
+  const property = fc.asyncProperty(scenario, async (each) => {
+    if (failedAt === undefined) {
+      tally.runs += 1;
+      tally.steps += each.steps.length;
+    } else if (Date.now() - failedAt > (options.shrinkMs ?? 60_000)) return true;
+    const { violations, history } = await play(each, tally);
+    if (violations.length === 0) return true;
+    failedAt ??= Date.now();
+    tally.failure = { scenario: each, violations, history };
+    return false;
+  });
+  for (let batch = 0; tally.failure === undefined; batch += 1) {
+    if (tally.runs >= options.runs && Date.now() >= until) break;
+    const left = Math.max(1, options.runs - tally.runs);
+    await fc.check(property, { seed: seed + batch, numRuns: Math.min(BATCH, left) });
+  }
+  return tally;
+}
+
+export function describeExploration(tally: Exploration): string {
+  const { runs, steps, syncs, races, kills, faults, seed, failure } = tally;
+  const head =
+    `lineage model: ${runs} runs, ${steps} steps, ${syncs} syncs, ${races} edits during a sync, ` +
+    `${kills} kills, ${faults} faults, ${failure === undefined ? 0 : 1} violations (seed ${seed})`;
+  if (failure === undefined) return head;
+  const shown = JSON.stringify(failure.scenario);
+  return [head, ...failure.violations, 'history:', ...failure.history, `scenario: ${shown}`].join('\n  ');
+}

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { conflictPath, machineName } from '../../../../src/bisync/names.ts';
+import {
+  CONFLICT_STRATEGIES,
+  PROFILE_NAMES,
+  type ConflictStrategy,
+  type ProfileName,
+} from '../../../../src/bisync/profiles.ts';
+import type { FileOperation } from '../../../support/file-barrier.ts';
+import type { Fate, S3Method } from '../../../support/fault-proxy.ts';
+import { SIZES } from './values.ts';
+
+/** Two plain files, a folder, and the very names that conflict copies of them would get today. */
+export const PATHS: readonly string[] = [
+  ...['a.md', 'b.md', 'dir/c.md', 'dir/d.md'],
+  conflictPath('a.md', machineName(), Date.now(), 1),
+  conflictPath('a.md', 'cloud', Date.now(), 1),
+];
+
+/** A device by its number, modulo how many there are; `CLOUD` writes to the bucket itself. */
+export const CLOUD = 3;
+
+export type Edit =
+  /** `save`: a new file is renamed over; `in-place`: the same inode; `keep-time`: with its old mtime. */
+  | { type: 'write'; node: number; path: string; how: WriteKind; size: number }
+  | { type: 'remove'; node: number; path: string }
+  | { type: 'move'; node: number; path: string; to: string }
+  | { type: 'move-folder'; node: number; from: string; to: string }
+  /** A program opens a file, and in `late` writes to all that it has open. */
+  | { type: 'hold'; node: number; path: string }
+  | { type: 'late'; node: number }
+  /** A folder is replaced by a symlink to a place outside. */
+  | { type: 'symlink'; node: number }
+  | { type: 'hostile'; key: string }
+  /** Only in a sync: another folder takes the place of the root until the sync ends. */
+  | { type: 'swap-root'; node: number }
+  /** Only in a sync: another device syncs meanwhile. */
+  | { type: 'other-sync'; node: number };
+export type WriteKind = 'save' | 'in-place' | 'keep-time' | 'multipart';
+
+/** When, in a sync, something else happens. `nth` counts what matches. */
+export type Moment =
+  | { type: 'plan' }
+  | { type: 'request'; method: S3Method; nth: number; when: 'before' | 'after' }
+  | { type: 'file'; operation: FileOperation; nth: number; when: 'before' | 'after' | 'middle' };
+
+export interface Race {
+  at: Moment;
+  edits: Edit[];
+}
+
+export interface Fault {
+  method: S3Method;
+  nth: number;
+  fate: Fate;
+}
+
+/** How the process of a sync ends before its time. */
+export type Kill =
+  | { type: 'step'; nth: number }
+  | { type: 'request'; method: S3Method; nth: number; when: 'before' | 'after' };
+
+export interface SyncStep {
+  type: 'sync';
+  node: number;
+  profile: ProfileName;
+  conflicts: ConflictStrategy;
+  races: Race[];
+  faults: Fault[];
+  kill: Kill | null;
+  rcloneDies: boolean;
+}
+
+export type Step =
+  | Edit
+  | SyncStep
+  /** The files of a device vanish, as with a failing disk, and it syncs; then they are back. */
+  | { type: 'wipe'; node: number; leave: 0 | 1 }
+  /** State of a pair is lost or damaged. */
+  | { type: 'damage'; node: number; what: 'baseline' | 'truncated' | 'memory' | 'everything' };
+
+const node = fc.nat({ max: 2 });
+const anyNode = fc.nat({ max: CLOUD });
+const path = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom('a.md', 'dir/c.md') },
+  { weight: 3, arbitrary: fc.constantFrom(...PATHS) },
+);
+const size = fc.constantFrom(...SIZES.slice(0, 4), SIZES[0], SIZES[0], SIZES[0], SIZES[4]);
+const how = fc.constantFrom<WriteKind>('save', 'in-place', 'save', 'keep-time', 'multipart');
+const method = fc.constantFrom<S3Method>('PUT', 'GET', 'PUT', 'HEAD', 'DELETE', 'LIST');
+const nth = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.nat({ max: 3 }) },
+);
+const side = fc.constantFrom<'before' | 'after'>('before', 'after');
+
+const write = fc.record({ type: fc.constant('write' as const), node: anyNode, path, how, size });
+const move = fc.record({ type: fc.constant('move' as const), node, path, to: path });
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  { weight: 12, arbitrary: write },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('remove' as const), node: anyNode, path }) },
+  { weight: 2, arbitrary: move },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('move-folder' as const),
+      node,
+      from: fc.constantFrom('dir', 'moved'),
+      to: fc.constantFrom('moved', 'dir'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('hold' as const), node, path }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('late' as const), node }) },
+);
+const rareEdit: fc.Arbitrary<Edit> = fc.oneof(
+  fc.record({ type: fc.constant('symlink' as const), node }),
+  fc.record({
+    type: fc.constant('hostile' as const),
+    key: fc.constantFrom('../evil.md', 'dir/../../evil.md', '/evil.md', 'dir//evil.md'),
+  }),
+);
+const racingEdit: fc.Arbitrary<Edit> = fc.oneof(
+  { weight: 14, arbitrary: edit },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('other-sync' as const), node }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('swap-root' as const), node }) },
+  { weight: 1, arbitrary: rareEdit },
+);
+const moment: fc.Arbitrary<Moment> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('plan' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('request' as const), method, nth, when: side }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(fc.constantFrom<FileOperation>('rename', 'link', 'rm', 'append', 'read'), nth, side)
+      .map(([operation, count, when]): Moment => {
+        const at = operation === 'read' ? 'middle' : when;
+        return { type: 'file', operation, nth: count, when: at };
+      }),
+  },
+);
+const race: fc.Arbitrary<Race> = fc.record({
+  at: moment,
+  edits: fc.array(racingEdit, { minLength: 1, maxLength: 2 }),
+});
+const fate: fc.Arbitrary<Fate> = fc.oneof(
+  fc.record({
+    type: fc.constant('error' as const),
+    status: fc.constantFrom<500 | 503>(500, 503),
+    when: side,
+  }),
+  fc.record({
+    type: fc.constant('cut' as const),
+    at: fc.constantFrom<'before' | 'request' | 'reply' | 'body'>(
+      ...(['before', 'request', 'reply', 'body'] as const),
+    ),
+  }),
+  fc.record({ type: fc.constant('delay' as const), ms: fc.nat({ max: 20 }) }),
+);
+const fault: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ method, nth, fate }) },
+  {
+    weight: 1,
+    arbitrary: fc.nat({ max: 2 }).map(
+      (back): Fault => ({ method: 'LIST', nth: 0, fate: { type: 'stale', back: back + 1 } }),
+    ),
+  },
+);
+const kill: fc.Arbitrary<Kill> = fc.oneof(
+  fc.record({ type: fc.constant('step' as const), nth: fc.nat({ max: 40 }) }),
+  fc.record({ type: fc.constant('request' as const), method, nth, when: side }),
+);
+const sync: fc.Arbitrary<SyncStep> = fc.record({
+  type: fc.constant('sync' as const),
+  node,
+  profile: fc.constantFrom(...PROFILE_NAMES),
+  conflicts: fc.constantFrom<ConflictStrategy>('newer', ...CONFLICT_STRATEGIES),
+  races: fc.array(race, { maxLength: 3 }),
+  faults: fc.oneof(fc.constant<Fault[]>([]), fc.array(fault, { maxLength: 3 })),
+  kill: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: kill },
+  ),
+  rcloneDies: fc.nat({ max: 15 }).map((die) => die === 15),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 20, arbitrary: edit },
+  { weight: 16, arbitrary: sync },
+  { weight: 1, arbitrary: rareEdit },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('wipe' as const),
+      node,
+      leave: fc.constantFrom<0 | 1>(0, 1),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('damage' as const),
+      node,
+      what: fc.constantFrom<'baseline' | 'truncated' | 'memory' | 'everything'>(
+        ...(['baseline', 'truncated', 'memory', 'everything'] as const),
+      ),
+    }),
+  },
+);
+
+export interface Scenario {
+  devices: 2 | 3;
+  steps: Step[];
+}
+
+export const scenario: fc.Arbitrary<Scenario> = fc.record({
+  devices: fc.constantFrom<2 | 3>(2, 2, 3),
+  steps: fc.array(step, { minLength: 4, maxLength: 14 }),
+});
