@@ -100,13 +100,13 @@ export async function startFaultProxy(
       await forward(message, body, 0.5);
       return void response.destroy();
     }
-    if (fate.type === 'error' && fate.when === 'before') return fail(response, fate.status);
+    if (fate.type === 'error' && fate.when === 'before') { fail(response, fate.status); return; }
     const answer = await forward(message, body);
     await after?.(seen);
     if (answer === undefined || (fate.type === 'cut' && fate.at === 'reply')) {
       return void response.destroy();
     }
-    if (fate.type === 'error') return fail(response, fate.status);
+    if (fate.type === 'error') { fail(response, fate.status); return; }
     if (method === 'LIST' && answer.status === 200) {
       answer.body = listing(message.url ?? '', answer.body, fate);
     }
@@ -178,5 +178,7 @@ function withLength({ headers, body }: Answer, method: S3Method): string[] {
 function fail(response: ServerResponse, status: 500 | 503): void {
   const code = status === 500 ? 'InternalError' : 'SlowDown';
   response.writeHead(status, { 'content-type': 'application/xml' });
-  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>injected</Message></Error>`);
+  response.end(
+    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>injected</Message></Error>`,
+  );
 }

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { play, useMemoryForFiles } from './play.ts';
-import { scenario, type Scenario } from './steps.ts';
+import { DROPBOX_PATH, dropboxScenario, scenario, type Scenario } from './steps.ts';
 import type { Tally } from './sync-step.ts';
 
+export type ModelName = 'lineage' | 'dropbox';
+
 export interface ExploreOptions {
+  /** Default: lineage. */
+  model?: ModelName;
   /** At least so many runs … */
   runs: number;
   /** … and more while this lasts, in milliseconds. */
@@ -14,6 +18,7 @@ export interface ExploreOptions {
 }
 
 export interface Exploration extends Tally {
+  model: ModelName;
   runs: number;
   steps: number;
   seed: number;
@@ -29,16 +34,21 @@ export async function explore(options: ExploreOptions): Promise<Exploration> {
   useMemoryForFiles();
   const seed = options.seed ?? (Date.now() ^ (process.pid << 8)) | 0;
   const tally: Exploration = {
+    model: options.model ?? 'lineage',
     ...{ runs: 0, steps: 0, syncs: 0, kills: 0, faults: 0, races: 0, seed, failure: undefined },
   };
   const until = Date.now() + (options.budgetMs ?? 0);
+  const [arbitrary, observed] =
+    tally.model === 'dropbox' ? [dropboxScenario, { observedPath: DROPBOX_PATH }] : [scenario, {}];
   let failedAt: number | undefined;
-  const property = fc.asyncProperty(scenario, async (each) => {
+  const property = fc.asyncProperty(arbitrary, async (each) => {
     if (failedAt === undefined) {
       tally.runs += 1;
       tally.steps += each.steps.length;
     } else if (Date.now() - failedAt > (options.shrinkMs ?? 60_000)) return true;
-    const { violations, history } = await play(each, tally);
+    const { violations, history } = await play(each, tally, observed);
+    if (failedAt === undefined && tally.runs % 50 === 0)
+      process.stderr.write(`${tally.runs} runs\n`);
     if (violations.length === 0) return true;
     failedAt ??= Date.now();
     tally.failure = { scenario: each, violations, history };
@@ -53,11 +63,13 @@ export async function explore(options: ExploreOptions): Promise<Exploration> {
 }
 
 export function describeExploration(tally: Exploration): string {
-  const { runs, steps, syncs, races, kills, faults, seed, failure } = tally;
+  const { model, runs, steps, syncs, races, kills, faults, seed, failure } = tally;
   const head =
-    `lineage model: ${runs} runs, ${steps} steps, ${syncs} syncs, ${races} edits during a sync, ` +
+    `${model} model: ${runs} runs, ${steps} steps, ${syncs} syncs, ${races} edits during a sync, ` +
     `${kills} kills, ${faults} faults, ${failure === undefined ? 0 : 1} violations (seed ${seed})`;
   if (failure === undefined) return head;
   const shown = JSON.stringify(failure.scenario);
-  return [head, ...failure.violations, 'history:', ...failure.history, `scenario: ${shown}`].join('\n  ');
+  return [head, ...failure.violations, 'history:', ...failure.history, `scenario: ${shown}`].join(
+    '\n  ',
+  );
 }

@@ -1,6 +1,7 @@
 import type { BisyncResult } from '../../../../src/bisync/result.ts';
 import { runSync } from './sync-step.ts';
 import type { DeviceNode } from './device-node.ts';
+import { unexplained } from './dropbox-model.ts';
 import type { World } from './world.ts';
 
 /**
@@ -25,7 +26,8 @@ export async function watchQuietSync(
     stop();
     for (const [path, inode] of equal) {
       if (written.includes(path)) world.violation(`untouched: ${path} was equal and was written`);
-      if (device.inode(path) !== inode) world.violation(`untouched: ${path} was equal and replaced`);
+      if (device.inode(path) !== inode)
+        world.violation(`untouched: ${path} was equal and replaced`);
     }
     if (result?.exitCode !== 0) return;
     const now = await world.observeBucket();
@@ -110,5 +112,19 @@ async function checkIdle(world: World, live: ReadonlyMap<string, string>): Promi
     }
   }
   stop();
-  if (writes.length > 0) world.violation(`idle: a sync with nothing to do sent ${writes.join(', ')}`);
+  if (writes.length > 0)
+    world.violation(`idle: a sync with nothing to do sent ${writes.join(', ')}`);
+}
+
+/** What was seen of this path, up to the quiet end, has an explanation in the Dropbox model. */
+export async function checkExplained(world: World, path: string): Promise<void> {
+  const live = await world.observeBucket();
+  const idAt = (text: string | undefined): number | undefined => world.known(text, 'bucket');
+  const conflicts = [...live].flatMap(([key, text]) => (key === path ? [] : (idAt(text) ?? [])));
+  const value = idAt(live.get(path)) ?? null;
+  const what = unexplained(world.devices.length, [
+    ...world.observations,
+    { type: 'stable', value, conflicts },
+  ]);
+  if (what !== undefined) world.violation(`unexplained: ${what}`);
 }

@@ -7,7 +7,7 @@ import { startFaultProxy, type ListingHistory } from '../../../support/fault-pro
 import { hurriedClock } from '../../../support/hurried-clock.ts';
 import { realRclone } from '../../../support/rclone.ts';
 import { DeviceNode } from './device-node.ts';
-import { checkEnd, checkSpurious, watchQuietSync } from './oracles.ts';
+import { checkEnd, checkExplained, checkSpurious, watchQuietSync } from './oracles.ts';
 import type { Scenario, Step, SyncStep } from './steps.ts';
 import { playSync, runSync, type SyncEnd, type Tally } from './sync-step.ts';
 import { World } from './world.ts';
@@ -28,7 +28,11 @@ export interface Outcome {
 }
 
 /** Plays a scenario from an empty bucket to the point where everything is quiet, and judges it. */
-export async function play({ devices: count, steps }: Scenario, tally: Tally): Promise<Outcome> {
+export async function play(
+  { devices: count, steps }: Scenario,
+  tally: Tally,
+  { observedPath }: { observedPath?: string } = {},
+): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   const bucket = stack.use(await startTestBucket());
   const history: ListingHistory = new Map();
@@ -45,6 +49,7 @@ export async function play({ devices: count, steps }: Scenario, tally: Tally): P
     devices.push(new DeviceNode(name, device, proxy));
   }
   const world = new World(bucket, devices);
+  world.observedPath = observedPath;
   stack.defer(() => world.bucket.close());
   stack.defer(() => {
     for (const device of devices) for (const held of [...device.held]) device.letGo(held);
@@ -53,6 +58,7 @@ export async function play({ devices: count, steps }: Scenario, tally: Tally): P
   for (const step of steps) await playStep(world, step, tally);
   await stabilise(world);
   await checkEnd(world);
+  if (observedPath !== undefined) await checkExplained(world, observedPath);
   return { violations: world.facts.violations, history: world.facts.history };
 }
 
@@ -81,7 +87,8 @@ async function syncAndJudge(world: World, step: SyncStep, tally: Tally): Promise
   const judge = calm ? await watchQuietSync(world, device) : undefined;
   let end = await playSync(world, step, tally);
   if (calm && end.planId !== undefined) {
-    end = await runSync(device, { ...step, approve: end.planId });
+    const approve = end.planId;
+    end = await world.syncing(device, () => runSync(device, { ...step, approve }));
     world.note(`${device.name}: approved`);
   }
   judgeEnd(world, device, end, { calm });
@@ -112,15 +119,14 @@ function judgeEnd(
 async function wipe(world: World, node: number, leave: 0 | 1): Promise<void> {
   const device = world.device(node);
   // Only when all is agreed is it known what the guards must see.
-  const before = await runSync(device, CALM);
-  device.syncs += 1;
+  const before = await world.syncing(device, () => runSync(device, CALM));
   const live = await world.observeBucket();
   const files = device.files();
   const agreed = [...files].filter(([path, text]) => live.get(path) === text).map(([path]) => path);
   if (before.result?.exitCode !== 0 || agreed.length !== files.size || files.size < 3) return;
   const bringBack = device.hide(agreed.slice(leave));
-  const end = await runSync(device, { profile: 'safe', conflicts: 'newer' });
-  device.syncs += 1;
+  const safe = { profile: 'safe', conflicts: 'newer' } as const;
+  const end = await world.syncing(device, () => runSync(device, safe));
   world.note(`${device.name}: all but ${leave} vanished, sync → ${end.code ?? 'went on'}`);
   const after = await world.observeBucket();
   const lost = agreed.filter((path) => !after.has(path));
@@ -140,7 +146,8 @@ async function damage(
   device.disturbed = device.syncs + 1;
   world.note(`${device.name}: state lost: ${what}`);
   const gone = { baseline: 'baseline', memory: 'memory.json', everything: '' } as const;
-  if (what === 'truncated') await truncate(join(pairs, pair, 'baseline'), 40).catch(() => undefined);
+  if (what === 'truncated')
+    await truncate(join(pairs, pair, 'baseline'), 40).catch(() => undefined);
   else await rm(join(pairs, pair, gone[what]), { recursive: true, force: true });
 }
 
@@ -156,17 +163,21 @@ async function stabilise(world: World): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     let moved = 0;
     for (const device of world.devices) {
-      let end = await runSync(device, CALM);
-      if (end.planId !== undefined) end = await runSync(device, { ...CALM, approve: end.planId });
+      const end = await world.syncing(device, async () => {
+        const first = await runSync(device, CALM);
+        const { planId: approve } = first;
+        return approve === undefined ? first : runSync(device, { ...CALM, approve });
+      });
       judgeEnd(world, device, end, { calm: true });
       const { counts, problems = [], movedOn = [] } = end.result ?? {};
       if (counts === undefined) return;
       const done = counts.uploaded + counts.downloaded + counts.deletedLocal + counts.deletedRemote;
       moved += done + counts.conflicts + problems.length + movedOn.length;
-      world.note(`${device.name}: at the end → ${JSON.stringify({ ...counts, problems, movedOn })}`);
+      world.note(
+        `${device.name}: at the end → ${JSON.stringify({ ...counts, problems, movedOn })}`,
+      );
     }
     if (moved === 0) return;
   }
   world.violation(`unstable: something moves in each of ${ROUNDS} rounds`);
 }
-

@@ -10,7 +10,7 @@ import { createS3Client } from '../../../../src/s3/client.ts';
 import { watchFiles, type SeenOperation } from '../../../support/file-barrier.ts';
 import type { ProxyScript, SeenRequest } from '../../../support/fault-proxy.ts';
 import type { DeviceNode } from './device-node.ts';
-import type { Fault, Moment, Race, SyncStep } from './steps.ts';
+import { SELF, type Fault, type Moment, type Race, type SyncStep } from './steps.ts';
 import type { World } from './world.ts';
 
 /** How a sync ended, in this process or another. */
@@ -38,22 +38,19 @@ export async function playSync(world: World, step: SyncStep, tally: Tally): Prom
   const ends: (() => void)[] = [];
   const races = new Races(world, device, step.races, tally, ends);
   const before = device.proxy.faults();
-  const faults = [...step.faults];
   noteDoubts(world, step);
   try {
-    const end =
-      step.kill === null
-        ? await inProcess(world, device, step, races)
-        : await inChild(world, device, step, races, tally);
+    const end = await world.syncing(device, () =>
+      step.kill === null ? inProcess(device, step, races) : inChild(device, step, races, tally),
+    );
     world.note(`${device.name}: sync ${describe(step)} → ${describeEnd(end)}`);
     return end;
   } finally {
     device.proxy.follow(undefined);
     await watchFiles(undefined);
     for (const end of ends.reverse()) end();
-    device.syncs += 1;
     tally.syncs += 1;
-    tally.faults += device.proxy.faults() - before + (faults.length > 0 ? 0 : 0);
+    tally.faults += device.proxy.faults() - before;
   }
 }
 
@@ -62,18 +59,10 @@ function noteDoubts({ facts }: World, { faults, kill, rcloneDies }: SyncStep): v
   if (faults.length > 0 || kill !== null || rcloneDies) facts.unsure = true;
 }
 
-async function inProcess(
-  world: World,
-  device: DeviceNode,
-  step: SyncStep,
-  races: Races,
-): Promise<SyncEnd> {
+async function inProcess(device: DeviceNode, step: SyncStep, races: Races): Promise<SyncEnd> {
   device.proxy.follow(scriptOf(step, races, () => killRclone(device)));
   await watchFiles((seen) => races.onFile(seen));
-  const end = await runSync(device, step, () => races.on({ type: 'plan' }));
-  if (end.code !== undefined || end.result === undefined) device.disturbed = device.syncs + 1;
-  void world;
-  return end;
+  return runSync(device, step, () => races.on({ type: 'plan' }));
 }
 
 /** One sync in this process, to its end. */
@@ -98,7 +87,6 @@ export async function runSync(
 }
 
 async function inChild(
-  world: World,
   device: DeviceNode,
   step: SyncStep,
   races: Races,
@@ -152,7 +140,6 @@ async function inChild(
     killRclone(device);
     return { killed: true };
   }
-  void world;
   return end;
 }
 
@@ -160,6 +147,7 @@ async function inChild(
 class Races {
   readonly #world: World;
   readonly #device: DeviceNode;
+  readonly #node: number;
   readonly #waiting: { race: Race; left: number }[];
   readonly #tally: Tally;
   readonly #ends: (() => void)[];
@@ -175,6 +163,7 @@ class Races {
   ) {
     this.#world = world;
     this.#device = device;
+    this.#node = world.devices.indexOf(device);
     this.#waiting = races.map((race) => ({
       race,
       left: race.at.type === 'plan' ? 0 : race.at.nth,
@@ -213,13 +202,14 @@ class Races {
     this.#world.observe(this.#device);
     this.#world.note(`${this.#device.name}: during the sync, at ${JSON.stringify(race.at)}:`);
     this.#tally.races += 1;
-    for (const edit of race.edits) {
+    for (const each of race.edits) {
+      const edit = 'node' in each && each.node === SELF ? { ...each, node: this.#node } : each;
       if (edit.type === 'swap-root') this.#ends.push(this.#device.swapRoot());
       else if (edit.type === 'other-sync') {
         const other = this.#world.device(edit.node);
         if (other === this.#device || other.isSwapped) continue;
-        const end = await runSync(other, { profile: 'fast', conflicts: 'newer' });
-        other.syncs += 1;
+        const how = { profile: 'fast', conflicts: 'newer' } as const;
+        const end = await this.#world.syncing(other, () => runSync(other, how));
         this.#world.note(`${other.name}: sync → ${describeEnd(end)}`);
       } else await this.#world.edit(edit);
     }

@@ -2,8 +2,12 @@ import { dirname } from 'node:path';
 import type { TestBucket } from '../../../support/devices.ts';
 import { BucketNode } from './bucket-node.ts';
 import type { DeviceNode } from './device-node.ts';
+import type { Observation } from './dropbox-model.ts';
 import { CLOUD, type Edit } from './steps.ts';
 import { textOf, Values } from './values.ts';
+
+/** An edit that needs no sync around it. */
+type PlainEdit = Exclude<Edit, { type: 'swap-root' | 'other-sync' }>;
 
 /** What happened, for a failure's message and for the oracles. */
 export interface Facts {
@@ -23,6 +27,9 @@ export class World {
   readonly bucket: BucketNode;
   readonly store: TestBucket['store'];
   readonly hostile = new Set<string>();
+  /** What was seen of one path, for the Dropbox model. */
+  readonly observations: Observation[] = [];
+  observedPath: string | undefined;
 
   constructor(bucket: TestBucket, devices: readonly DeviceNode[]) {
     this.bucket = new BucketNode(bucket);
@@ -32,6 +39,28 @@ export class World {
 
   device(node: number): DeviceNode {
     return this.devices[node % this.devices.length]!;
+  }
+
+  /** Around each sync, so that it is known when a node can have moved anything. */
+  async syncing<T>(device: DeviceNode, run: () => Promise<T>): Promise<T> {
+    const node = this.devices.indexOf(device);
+    this.observations.push({ type: 'sync-begins', node });
+    try {
+      return await run();
+    } finally {
+      this.observations.push({ type: 'sync-ends', node });
+      device.syncs += 1;
+    }
+  }
+
+  #observed(device: DeviceNode | undefined, path: string, value?: number, old?: number): void {
+    if (path !== this.observedPath) return;
+    const content = { value: value ?? null, old: old ?? null };
+    this.observations.push(
+      device === undefined
+        ? { type: 'write-global', ...content }
+        : { type: 'write', node: this.devices.indexOf(device), ...content },
+    );
   }
 
   violation(text: string): void {
@@ -68,7 +97,7 @@ export class World {
     return all;
   }
 
-  async edit(edit: Edit): Promise<void> {
+  async edit(edit: PlainEdit): Promise<void> {
     if (edit.type === 'hostile') {
       this.hostile.add(edit.key);
       this.note(`bucket: an object with the key ${edit.key}`);
@@ -79,7 +108,7 @@ export class World {
     if (!device.isSwapped) this.#editDevice(device, edit);
   }
 
-  async #editBucket(edit: Edit): Promise<void> {
+  async #editBucket(edit: PlainEdit): Promise<void> {
     if (edit.type !== 'write' && edit.type !== 'remove') return;
     const { path } = edit;
     for (;;) {
@@ -89,6 +118,7 @@ export class World {
         if (seen === undefined) return;
         if (!(await this.bucket.remove(path, seen))) continue;
         this.note(`bucket: delete ${path} (${before ?? '?'})`);
+        this.#observed(undefined, path, undefined, before);
       } else {
         const value = this.values.create(edit.size, [before], `bucket:${path}`);
         const text = textOf(value);
@@ -101,29 +131,49 @@ export class World {
           continue;
         }
         this.note(`bucket: ${path} = ${value.id} over ${before ?? 'nothing'} (${edit.how})`);
+        this.#observed(undefined, path, value.id, before);
       }
-      return this.values.supersede(before, path);
+      this.values.supersede(before, path);
+      return;
     }
   }
 
-  #editDevice(device: DeviceNode, edit: Edit): void {
+  #editDevice(device: DeviceNode, edit: Exclude<PlainEdit, { type: 'hostile' }>): void {
     switch (edit.type) {
-      case 'write':
-        return this.#write(device, edit);
-      case 'remove':
-        return this.#remove(device, edit.path);
-      case 'move':
-        return this.#move(device, edit.path, edit.to);
-      case 'move-folder':
-        return this.#moveFolder(device, edit.from, edit.to);
+      case 'write': {
+        this.#write(device, edit);
+        return;
+      }
+      case 'remove': {
+        this.#remove(device, edit.path);
+        return;
+      }
+      case 'read': {
+        const value = this.known(device.read(edit.path), `${device.name}:${edit.path}`) ?? null;
+        this.observations.push({ type: 'read', node: this.devices.indexOf(device), value });
+        return;
+      }
+      case 'move': {
+        this.#move(device, edit.path, edit.to);
+        return;
+      }
+      case 'move-folder': {
+        this.#moveFolder(device, edit.from, edit.to);
+        return;
+      }
       case 'hold':
         if (device.read(edit.path) === undefined) return;
         this.note(`${device.name}: a program opens ${edit.path}`);
-        return device.hold(edit.path);
-      case 'late':
-        return this.#lateWrites(device);
-      case 'symlink':
-        return this.#symlink(device);
+        device.hold(edit.path);
+        return;
+      case 'late': {
+        this.#lateWrites(device);
+        return;
+      }
+      case 'symlink': {
+        this.#symlink(device);
+        return;
+      }
     }
   }
 
@@ -140,6 +190,7 @@ export class World {
     if (inPlace) device.overwrite(path, textOf(value), { keepTime: how === 'keep-time' });
     else device.save(path, textOf(value));
     this.values.supersede(before, path);
+    this.#observed(device, path, value.id, before);
     this.note(`${device.name}: ${path} = ${value.id} over ${before ?? 'nothing'} (${how})`);
   }
 
@@ -148,6 +199,7 @@ export class World {
     if (before === undefined) return;
     device.remove(path);
     this.values.supersede(before, path);
+    this.#observed(device, path, undefined, before);
     this.note(`${device.name}: delete ${path} (${before})`);
   }
 

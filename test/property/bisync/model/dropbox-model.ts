@@ -1,0 +1,123 @@
+/**
+ * The model of Hughes, Pierce, Arts and Norell, *Mysteries of Dropbox* (ICST 2016), for one file. What
+ * nodes see must be explained by hidden steps: a node uploads (UP) or downloads (DOWN). Here a hidden
+ * step of a node happens only while it syncs. Two rules are ours: an edit wins against a delete, and
+ * in a conflict either version may keep the name.
+ */
+export type Observation =
+  | { type: 'read'; node: number; value: Content }
+  | { type: 'write'; node: number; value: Content; old: Content }
+  /** A write to the bucket itself, by somebody who has just read it. */
+  | { type: 'write-global'; value: Content; old: Content }
+  | { type: 'sync-begins' | 'sync-ends'; node: number }
+  | { type: 'stable'; value: Content; conflicts: number[] };
+/** The number of a value; null: there is no file. */
+export type Content = number | null;
+
+interface Node {
+  local: Content;
+  /** Has seen the newest. */
+  fresh: boolean;
+  /** Has nothing to upload. */
+  clean: boolean;
+  syncing: boolean;
+}
+
+interface State {
+  global: Content;
+  conflicts: number[];
+  nodes: Node[];
+}
+
+/** Undefined when some order of hidden steps explains everything; else what cannot be explained. */
+export function unexplained(
+  nodes: number,
+  observations: readonly Observation[],
+): string | undefined {
+  const node: Node = { local: null, fresh: true, clean: true, syncing: false };
+  const start: State = {
+    ...{ global: null, conflicts: [] },
+    nodes: Array.from({ length: nodes }, () => ({ ...node })),
+  };
+  let states = new Map([[JSON.stringify(start), start]]);
+  for (const [index, observation] of observations.entries()) {
+    const next = new Map<string, State>();
+    for (const state of closure(states).values()) {
+      const after = observe(state, observation);
+      if (after !== undefined) next.set(JSON.stringify(after), after);
+    }
+    if (next.size === 0) {
+      const before = observations.slice(0, index + 1).map((each) => JSON.stringify(each));
+      return `no order of uploads and downloads explains ${before.join(' ')}`;
+    }
+    states = next;
+  }
+  return undefined;
+}
+
+/** Everything that hidden steps can make of these states. */
+function closure(states: ReadonlyMap<string, State>): Map<string, State> {
+  const all = new Map(states);
+  for (const state of all.values()) {
+    for (let index = 0; index < state.nodes.length; index += 1) {
+      for (const next of hiddenSteps(state, index)) {
+        const key = JSON.stringify(next);
+        if (!all.has(key)) all.set(key, next);
+      }
+    }
+  }
+  return all;
+}
+
+function hiddenSteps(state: State, index: number): State[] {
+  const { local, fresh, clean, syncing } = state.nodes[index]!;
+  if (!syncing) return [];
+  if (clean) {
+    return fresh ? [] : [withNode(state, index, { local: state.global, fresh: true })];
+  }
+  const done = { fresh: true, clean: true };
+  const { global } = state;
+  if (local === global) return [withNode(state, index, done)];
+  const published = withNode({ ...stale(state), global: local }, index, done);
+  if (fresh) return [published];
+  const given = withNode(state, index, { clean: true });
+  // A delete gives way to what it had not seen, and so does nothing to an edit.
+  if (local === null) return [given];
+  if (global === null) return [published];
+  return [withConflict(given, local), withConflict(published, global)];
+}
+
+function withNode(state: State, index: number, change: Partial<Node>): State {
+  const nodes = state.nodes.map((node, at) => (at === index ? { ...node, ...change } : node));
+  return { ...state, nodes };
+}
+
+function stale(state: State): State {
+  return { ...state, nodes: state.nodes.map((node) => ({ ...node, fresh: false })) };
+}
+
+function withConflict(state: State, value: number): State {
+  return { ...state, conflicts: [...state.conflicts, value].sort((a, b) => a - b) };
+}
+
+/** The state after it, or undefined where it cannot be observed. */
+function observe(state: State, seen: Observation): State | undefined {
+  switch (seen.type) {
+    case 'read':
+      return state.nodes[seen.node]!.local === seen.value ? state : undefined;
+    case 'write':
+      if (state.nodes[seen.node]!.local !== seen.old) return undefined;
+      return withNode(state, seen.node, { local: seen.value, clean: false });
+    case 'write-global':
+      return state.global === seen.old ? { ...stale(state), global: seen.value } : undefined;
+    case 'sync-begins':
+    case 'sync-ends':
+      return withNode(state, seen.node, { syncing: seen.type === 'sync-begins' });
+    case 'stable': {
+      const quiet = state.nodes.every(({ local, clean }) => clean && local === seen.value);
+      const conflicts = seen.conflicts.toSorted((a, b) => a - b);
+      const same = JSON.stringify(conflicts) === JSON.stringify(state.conflicts);
+      return quiet && same && state.global === seen.value ? state : undefined;
+    }
+  }
+}

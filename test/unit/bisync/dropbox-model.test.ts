@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { unexplained, type Observation } from '../../property/bisync/model/dropbox-model.ts';
+
+const write = (node: number, value: number | null, old: number | null): Observation => ({
+  ...{ type: 'write', node, value, old },
+});
+const sync = (node: number, ...meanwhile: Observation[]): Observation[] => [
+  { type: 'sync-begins', node },
+  ...meanwhile,
+  { type: 'sync-ends', node },
+];
+const read = (node: number, value: number | null): Observation => ({ type: 'read', node, value });
+const stable = (value: number | null, ...conflicts: number[]): Observation => ({
+  ...{ type: 'stable', value, conflicts },
+});
+const everybody = [...sync(0), ...sync(1), ...sync(0), ...sync(1)];
+
+it.each([
+  ['an edit that is propagated', [write(0, 1, null), ...sync(0), ...sync(1), read(1, 1)]],
+  ['a sync that did not get so far', [write(0, 1, null), ...sync(0), ...sync(1), read(1, null)]],
+  ['a conflict', [write(0, 1, null), write(1, 2, null), ...everybody, stable(1, 2)]],
+  ['the same the other way', [write(0, 1, null), write(1, 2, null), ...everybody, stable(2, 1)]],
+  [
+    'an edit that wins against a delete',
+    [write(0, 1, null), ...everybody, write(0, null, 1), write(1, 2, 1), ...everybody, stable(2)],
+  ],
+  ['an edit during a sync', [...sync(0, write(0, 1, null)), ...everybody, stable(1)]],
+])('explains %s', (_what, observations) => {
+  expect(unexplained(2, observations)).toBeUndefined();
+});
+
+it.each([
+  ['a lost edit', [write(0, 1, null), write(1, 2, null), ...everybody, stable(1)]],
+  ['a conflict without cause', [write(0, 1, null), write(0, 2, 1), ...everybody, stable(2, 1)]],
+  ['an edit that undoes itself', [write(0, 1, null), ...sync(0), read(0, null)]],
+  ['a change outside a sync', [write(0, 1, null), ...sync(0), read(1, 1)]],
+  [
+    'a delete that comes back',
+    [write(0, 1, null), ...everybody, write(0, null, 1), ...everybody, stable(1)],
+  ],
+])('does not explain %s', (_what, observations) => {
+  expect(unexplained(2, observations)).toMatch(/^no order/);
+});
