@@ -100,13 +100,19 @@ export async function startFaultProxy(
       await forward(message, body, 0.5);
       return void response.destroy();
     }
-    if (fate.type === 'error' && fate.when === 'before') { fail(response, fate.status); return; }
+    if (fate.type === 'error' && fate.when === 'before') {
+      fail(response, fate.status);
+      return;
+    }
     const answer = await forward(message, body);
     await after?.(seen);
     if (answer === undefined || (fate.type === 'cut' && fate.at === 'reply')) {
       return void response.destroy();
     }
-    if (fate.type === 'error') { fail(response, fate.status); return; }
+    if (fate.type === 'error') {
+      fail(response, fate.status);
+      return;
+    }
     if (method === 'LIST' && answer.status === 200) {
       answer.body = listing(message.url ?? '', answer.body, fate);
     }
