@@ -10,6 +10,7 @@ import { wrap } from '../output/format.ts';
 import { openLog, type Log } from '../output/log.ts';
 import { Output, type OutputFormat } from '../output/output.ts';
 import { Interrupted, reportOf } from './report.ts';
+import type { Call } from './usage-error.ts';
 
 export const GLOBAL = 'GLOBAL';
 
@@ -152,7 +153,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   protected override catch(error: Error): Promise<void> {
     // An abort surfaces as whatever the aborted call throws; the reason is what happened.
     const cause = this.signal.aborted ? (this.signal.reason as Error) : error;
-    const report = reportOf(cause, this.logPath);
+    const report = reportOf(cause, this.logPath, this.#call());
     if (report.exitCode !== ExitCode.ok && report.exitCode < 128) {
       this.journal.write('error', report.message, {
         code: report.code,
@@ -165,12 +166,27 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return Promise.resolve();
   }
 
+  /** For an error of the command line. */
+  #call(): Call {
+    const flags = { ...this.ctor.baseFlags, ...this.ctor.flags };
+    return {
+      command: this.id?.replaceAll(':', ' '),
+      flags: new Map(Object.entries(flags).map(([name, flag]) => [name, envOf(flag)])),
+      argv: this.argv,
+    };
+  }
+
   protected override async finally(_error: Error | undefined): Promise<void> {
     // The default collects performance marks; signals no longer matter once the result is out.
     process.removeAllListeners('SIGINT');
     process.removeAllListeners('SIGTERM');
     return Promise.resolve();
   }
+}
+
+/** The variable that sets a flag, where one does now. */
+function envOf(flag: { env?: string | undefined }): string | undefined {
+  return flag.env !== undefined && process.env[flag.env] !== undefined ? flag.env : undefined;
 }
 
 /** oclif's types call an absent boolean flag `boolean`, and its parser leaves it undefined. */
@@ -201,8 +217,11 @@ export function printError(report: ErrorReport, out: Output, stack?: string): vo
 /** What can be said before the flags are parsed, so that even a parse error has its form. */
 export function outputFromArgv(argv: readonly string[]): Output {
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const { CLOUD_JSON, CLOUD_OUTPUT } = process.env;
   const json =
     own.includes('--json') ||
+    /^(1|true|t|yes|y|on)$/i.test(CLOUD_JSON ?? '') ||
+    CLOUD_OUTPUT === 'json' ||
     own.includes('--output=json') ||
     (own[own.indexOf('--output') + 1] === 'json' && own.includes('--output'));
   return makeOutput({

@@ -15,7 +15,8 @@ export async function main(argv: string[], root: string): Promise<void> {
     await run(argv, root);
   } catch (error) {
     const log = openLog(join(resolvePlaces().state, 'logs', 'cloud.log'));
-    const report = reportOf(error, log.path);
+    const { knownCommands } = await import('./known-commands.ts');
+    const report = reportOf(error, log.path, { commands: await knownCommands(root) });
     if (report.exitCode === 0) return;
     if (report.code === 'unexpected') {
       log.write('error', report.message, error instanceof Error ? { stack: error.stack } : {});

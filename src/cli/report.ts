@@ -3,6 +3,7 @@ import { LockHeldError } from '../platform/lock-held-error.ts';
 import { AbortError, BugError, type ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { redact } from '../output/redact.ts';
+import { usageReport, type Call } from './usage-error.ts';
 
 /** A signal ended the command. */
 export class Interrupted extends Error {
@@ -15,14 +16,14 @@ export class Interrupted extends Error {
 }
 
 /** The one place that maps an error to a report and an exit code. */
-export function reportOf(error: unknown, logPath?: string): ErrorReport {
+export function reportOf(error: unknown, logPath?: string, call?: Call): ErrorReport {
   if (error instanceof AbortError) {
     const { code, message, exitCode, suggestions, details } = error;
     return { code, message: redact(message), exitCode, suggestions, details };
   }
   if (error instanceof Interrupted) return report('interrupted', error.message, error.exitCode);
   if (error instanceof LockHeldError) return lockReport(error);
-  const usage = usageReport(error);
+  const usage = usageReport(error, call);
   if (usage !== undefined) return usage;
   const machine = machineReport(error);
   if (machine !== undefined) return machine;
@@ -58,22 +59,6 @@ function lockReport(error: LockHeldError): ErrorReport {
     ['Wait for it to finish and run this again.'],
     owner === undefined ? {} : { owner },
   );
-}
-
-/** oclif's parser errors; their own JSON form would dump the arguments. */
-function usageReport(error: unknown): ErrorReport | undefined {
-  if (!(error instanceof Error) || !('oclif' in error)) return undefined;
-  const exit = (error.oclif as { exit?: number } | undefined)?.exit;
-  const unknown = /^command (.+) not found/.exec(error.message)?.[1];
-  if (unknown !== undefined) {
-    const typed = `cloud ${unknown.replaceAll(':', ' ')}`;
-    return report('unknown-command', `There is no command \`${typed}\`.`, ExitCode.unknownCommand, [
-      'cloud --help',
-    ]);
-  }
-  const message = redact(error.message.replace(/\n?See more help with --help$/, ''));
-  if (exit === 0) return report('ok', message, ExitCode.ok);
-  return report('usage', message, ExitCode.usage, ['See more help with --help']);
 }
 
 function machineReport(error: unknown): ErrorReport | undefined {

@@ -9,6 +9,7 @@ import { openSecretStore } from '../session/secret-store.ts';
 import {
   contextFor,
   resolveServer,
+  selectContext,
   type NamedContext,
   type SessionFlags,
 } from '../session/settings.ts';
@@ -45,6 +46,9 @@ export async function setupRequest(
   const secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
   const configuration = await readConfiguration(host);
   const known = contextIfAny(configuration, flags);
+  if (known === undefined && flags.server === undefined && flags.context !== undefined) {
+    refuseUnknownContext(configuration, flags.context);
+  }
   const startedBefore = known === undefined ? undefined : configuration.folders[known.name]?.mode;
   const mode = flags.mode ?? (newKey || hasToken(host) ? undefined : startedBefore);
   const source = { stdin: newKey, env: host.env, interactive, signal };
@@ -53,8 +57,8 @@ export async function setupRequest(
   const options: SetupOptions = {
     flags: { context: flags.context, server },
     mode,
-    syncFolder: flags.path,
-    mountFolder: flags['mount-path'],
+    syncFolder: inHome(flags.path, host),
+    mountFolder: inHome(flags['mount-path'], host),
     profile: flags.profile,
     rclonePath: flags.rclone,
     newKey,
@@ -100,11 +104,35 @@ async function isSignedIn(
   }
 }
 
+/**
+ * A name that is not known where others are may be a slip of the fingers; a new one says its server.
+ *
+ * @throws AbortError `unknown-context` (2)
+ */
+function refuseUnknownContext(configuration: Configuration, name: string): void {
+  if (Object.keys(configuration.contexts).length === 0) return;
+  try {
+    selectContext(configuration, name);
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    const { code, message, exitCode, suggestions, details } = error;
+    throw new AbortError(code, message, {
+      ...{ exitCode, details },
+      suggestions: [...suggestions, `A new one: cloud setup --context ${name} --server URL`],
+    });
+  }
+}
+
 /** For setup, a context that does not exist yet is one to make. */
 function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedContext | undefined {
   const exists = flags.context === undefined || flags.context in configuration.contexts;
   const { context, server } = flags;
   return exists ? contextFor(configuration, { context, server }) : undefined;
+}
+
+/** A shell leaves the `~` of `--path=~/notes`, or of a variable, as it is. */
+function inHome(path: string | undefined, { places }: Host): string | undefined {
+  return path?.replace(/^~(?=$|[/\\])/, () => places.home);
 }
 
 function hasToken(host: Host): boolean {

@@ -130,10 +130,11 @@ const KEY_OUTCOMES: Record<BucketKeyResult['how'], string> = {
 
 async function foldersFor(options: SetupOptions, host: Host, session: Session): Promise<Folders> {
   const known = await foldersOf(host, session.context);
-  return checkFolders(host, {
-    sync: options.syncFolder ?? known.sync,
-    mount: options.mountFolder ?? known.mount,
-  });
+  return checkFolders(
+    host,
+    { sync: options.syncFolder ?? known.sync, mount: options.mountFolder ?? known.mount },
+    { contextName: session.context.name, tenantId: session.context.tenant.id },
+  );
 }
 
 export function configureStep(deps: SetupDeps, progress: Progress): Task {

@@ -11,13 +11,28 @@ export interface Folders {
   mount: string;
 }
 
-/** What setup arranged for the context, else `~/Cloud/<tenant>` and `~/CloudMount/<tenant>`. */
+/**
+ * What setup arranged for the context, else `~/Cloud/<tenant>` and `~/CloudMount/<tenant>`; where
+ * another server's tenant of that name has those, the context's name instead.
+ */
 export async function foldersOf(host: Host, context: NamedContext): Promise<Folders> {
-  const arranged = (await readConfiguration(host)).folders[context.name];
-  return {
-    sync: arranged?.sync ?? join(host.places.home, 'Cloud', context.tenant.slug),
-    mount: arranged?.mount ?? join(host.places.home, 'CloudMount', context.tenant.slug),
+  const { folders } = await readConfiguration(host);
+  const arranged = folders[context.name];
+  const others = Object.entries(folders).filter(([name]) => name !== context.name);
+  const choose = (kind: 'sync' | 'mount', parent: string): string => {
+    const usual = join(host.places.home, parent, context.tenant.slug);
+    const taken = others.some(([, other]) => other[kind] === usual);
+    return taken ? join(host.places.home, parent, fileName(context.name)) : usual;
   };
+  return {
+    sync: arranged?.sync ?? choose('sync', 'Cloud'),
+    mount: arranged?.mount ?? choose('mount', 'CloudMount'),
+  };
+}
+
+/** A context's name may hold a colon: `acme@127.0.0.1:8787`. */
+function fileName(contextName: string): string {
+  return contextName.replace(/[^\w.@-]/g, '-');
 }
 
 /** Remembers what setup arranged for a context, for the commands that come after it. */

@@ -1,5 +1,6 @@
 import { DEFAULT_SERVER_PORT } from '../api/contract/local-server.ts';
 import type { Host } from '../platform/host.ts';
+import { closest } from '../output/closest.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { readConfiguration, type Configuration, type Context } from './configuration.ts';
@@ -48,9 +49,14 @@ export function selectContext(
   if (context !== undefined) return { name: wanted, ...context };
   if (name === undefined) return undefined;
   const known = Object.keys(configuration.contexts);
+  const guess = closest(name, known);
   throw new AbortError('unknown-context', `There is no context ${name}.`, {
     exitCode: ExitCode.usage,
-    suggestions: [known.length === 0 ? 'cloud setup' : `Contexts here: ${known.join(', ')}`],
+    suggestions: [
+      ...(guess === undefined ? [] : [`Did you mean --context ${guess}?`]),
+      known.length === 0 ? 'cloud setup' : `Contexts here: ${known.join(', ')}`,
+    ],
+    details: { contexts: known },
   });
 }
 
