@@ -41,7 +41,8 @@ export function rcloneStep(options: SetupOptions, deps: SetupDeps, progress: Pro
       const rclone = await ensureRclone(wanted, host, (event) => {
         if (event.type === 'started') report(`Trying ${event.title} …`);
         else if (event.type === 'passed-over') report(`${event.method}: ${event.reason}`);
-        else report(formatDownload(event), 'passing');
+        else if (event.type === 'download') report(formatDownload(event), 'passing');
+        else report(`existing: ${event.path} (${event.version}) is suitable`);
       });
       progress.rclone = rclone;
       const { mode, cannotMount } = await chooseMode(options.mode, host, rclone);

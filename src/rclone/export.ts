@@ -109,10 +109,14 @@ async function readBytes(path: string): Promise<Buffer | undefined> {
 
 async function backUp(path: string, bytes: Buffer, host: Host): Promise<string> {
   const time = new Date(host.clock.now()).toISOString().replace(/[-:]|\.\d+/g, '');
-  const backup = `${path}.backup-${time}`;
   const { mode } = await stat(path);
-  await writeFileAtomic(backup, bytes, { mode: mode & 0o600 });
-  return backup;
+  // Two exports in one second: the earlier backup is the one that a person will want.
+  for (let count = 1; ; count += 1) {
+    const backup = `${path}.backup-${time}${count === 1 ? '' : `-${count}`}`;
+    if ((await readBytes(backup)) !== undefined) continue;
+    await writeFileAtomic(backup, bytes, { mode: mode & 0o600 });
+    return backup;
+  }
 }
 
 function encrypted(path: string): AbortError {

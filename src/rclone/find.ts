@@ -26,16 +26,26 @@ export async function findRclone(
   options: { path?: string | undefined; fresh?: boolean },
   host: Host,
 ): Promise<Rclone> {
+  const { rclone, refusals } = await lookForRclone(options, host);
+  if (rclone === undefined) throw noSuitableRclone(refusals);
+  return rclone;
+}
+
+/** The same without an error: what was found, and what was looked at before and not taken. */
+export async function lookForRclone(
+  options: { path?: string | undefined; fresh?: boolean },
+  host: Host,
+): Promise<{ rclone: Rclone | undefined; refusals: Refusal[] }> {
   const refusals: Refusal[] = [];
   for (const candidate of await candidates(options, host)) {
     const probe = await probeRclone(candidate.path, host, options);
     if (probe.fit) {
       const { version, capabilities } = probe;
-      return { ...candidate, version, capabilities };
+      return { rclone: { ...candidate, version, capabilities }, refusals };
     }
     refusals.push({ ...candidate, reason: probe.reason });
   }
-  throw notFound(refusals);
+  return { rclone: undefined, refusals };
 }
 
 type Candidate = Pick<Rclone, 'path' | 'origin'>;
@@ -57,7 +67,8 @@ async function candidates(
   ];
 }
 
-function notFound(refusals: readonly Refusal[]): AbortError {
+/** The error for a machine on which there is none, with each refusal's reason. */
+export function noSuitableRclone(refusals: readonly Refusal[]): AbortError {
   const suggestions = ['cloud rclone install'];
   const [first] = refusals;
   if (first === undefined) {

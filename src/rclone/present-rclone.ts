@@ -32,6 +32,9 @@ export function installReporter(out: Output): (event: InstallEvent) => void {
       case 'passed-over':
         clear();
         out.detail(`${event.method}: ${event.reason}`);
+        return;
+      case 'kept':
+        out.detail(`existing: ${event.path} (${event.version}) is suitable`);
     }
   };
 }

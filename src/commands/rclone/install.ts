@@ -7,9 +7,10 @@ export default class RcloneInstall extends BaseCommand<typeof RcloneInstall> {
     'An rclone that is there and suitable is used and never changed. Else the ways to get one are tried in order; --verbose says why one is passed over. Nothing needs root, and sudo is never called.';
   static override flags = {
     method: Flags.option({
-      description: 'Install this way, also where a suitable rclone is there.',
+      description:
+        'Install this way, also where a suitable rclone is there; existing installs none.',
       options: [
-        ...(['official', 'apt', 'brew', 'dnf', 'pacman', 'zypper', 'apk'] as const),
+        ...(['existing', 'official', 'apt', 'brew', 'dnf', 'pacman', 'zypper', 'apk'] as const),
         ...(['winget', 'choco', 'scoop'] as const),
       ],
       env: 'CLOUD_RCLONE_METHOD',

@@ -4,17 +4,25 @@ import { ExitCode } from '../../output/exit-codes.ts';
 import { redact } from '../../output/redact.ts';
 import type { Host } from '../../platform/host.ts';
 import { acquireLock } from '../../platform/lock.ts';
-import { findRclone } from '../find.ts';
+import { findRclone, lookForRclone, noSuitableRclone } from '../find.ts';
 import type { Rclone } from '../rclone.ts';
 import { aptPackage } from './apt.ts';
 import { officialZip } from './official.ts';
 import { packageManagers } from './package-managers.ts';
 import { archiveFor, OFFICIAL_SITE } from './release.ts';
-import type { InstallContext, InstallEvent, InstallMethod, InstallStep } from './step.ts';
+import {
+  INSTALL_METHODS,
+  type InstallContext,
+  type InstallEvent,
+  type InstallMethod,
+  type InstallStep,
+} from './step.ts';
 
 export interface InstallOptions {
   /** Only this way, also where a suitable rclone is there already. */
   method?: InstallMethod | undefined;
+  /** With `method`: only where no suitable rclone is there. */
+  onlyIfMissing?: boolean;
   /** Another place that holds the official zips; else `CLOUD_RCLONE_MIRROR`. */
   mirror?: string | undefined;
   signal?: AbortSignal;
@@ -47,13 +55,15 @@ export async function installRclone(
   report: Report,
   deps: Partial<InstallDeps> = {},
 ): Promise<InstallResult> {
-  const existing = await suitable(host);
-  if (existing !== undefined && options.method === undefined) {
-    return { rclone: existing, changed: false };
+  if (options.method === 'existing') {
+    return { rclone: kept(await findRclone({}, host), report), changed: false };
   }
+  const takeExisting = options.method === undefined || options.onlyIfMissing === true;
+  const existing = takeExisting ? await suitable(host, report) : undefined;
+  if (existing !== undefined) return { rclone: kept(existing, report), changed: false };
   return locked(host, options, async () => {
-    const meanwhile = options.method === undefined ? await suitable(host) : undefined;
-    if (meanwhile !== undefined) return { rclone: meanwhile, changed: false };
+    const meanwhile = takeExisting ? await suitable(host) : undefined;
+    if (meanwhile !== undefined) return { rclone: kept(meanwhile, report), changed: false };
     const context = contextOf(options, host, report, deps);
     return { rclone: await tryAll(stepsOf(options, deps), context), changed: true };
   });
@@ -68,7 +78,8 @@ export async function ensureRclone(
   if (options.path !== undefined || (host.env['CLOUD_RCLONE'] ?? '') !== '') {
     return findRclone(options, host);
   }
-  return (await installRclone(options, host, report)).rclone;
+  const method = INSTALL_METHODS.find((each) => each === host.env['CLOUD_RCLONE_METHOD']);
+  return (await installRclone({ method, onlyIfMissing: true, ...options }, host, report)).rclone;
 }
 
 /**
@@ -115,13 +126,21 @@ export async function updateRclone(
   });
 }
 
-async function suitable(host: Host): Promise<Rclone | undefined> {
-  try {
-    return await findRclone({}, host);
-  } catch (error) {
-    if (error instanceof AbortError && (host.env['CLOUD_RCLONE'] ?? '') === '') return undefined;
-    throw error;
+/** The one that is there, or undefined; why each that is there is passed over is reported. */
+async function suitable(host: Host, report: Report = () => undefined): Promise<Rclone | undefined> {
+  const { rclone, refusals } = await lookForRclone({}, host);
+  if (rclone !== undefined) return rclone;
+  if ((host.env['CLOUD_RCLONE'] ?? '') !== '') throw noSuitableRclone(refusals);
+  const reasons = refusals.map(({ path, reason }) => `${path}: ${reason}`);
+  for (const reason of reasons.length === 0 ? ['there is none'] : reasons) {
+    report({ type: 'passed-over', method: 'existing', reason });
   }
+  return undefined;
+}
+
+function kept(rclone: Rclone, report: Report): Rclone {
+  report({ type: 'kept', path: rclone.path, version: rclone.version });
+  return rclone;
 }
 
 function stepsOf({ method }: InstallOptions, deps: Partial<InstallDeps>): readonly InstallStep[] {

@@ -13,8 +13,8 @@ export interface ProgramOptions {
 }
 
 /**
- * Runs a package manager to its end and returns what it printed. It gets no input, so that a
- * question ends it instead of hanging.
+ * Runs a package manager to its end and returns what it printed. It gets neither input nor, on
+ * systems that have such a thing, the terminal: a question, of sudo too, ends it instead of hanging.
  *
  * @throws AbortError `install-program` (exit code 12) with its last words
  */
@@ -23,21 +23,33 @@ export async function runProgram(
   [program, ...argv]: readonly [string, ...string[]],
   { cwd, env = {}, timeoutMs = 600_000 }: ProgramOptions = {},
 ): Promise<string> {
-  const result = await execa(program, argv, {
-    env: { ...withoutOurs(host.env), LC_ALL: 'C', ...env },
+  signal.throwIfAborted();
+  const isLeader = process.platform !== 'win32';
+  const running = execa(program, argv, {
+    env: { ...withoutAsking(withoutOurs(host.env)), LC_ALL: 'C', ...env },
     extendEnv: false,
     stdin: 'ignore',
     reject: false,
-    timeout: timeoutMs,
-    cancelSignal: signal,
+    // A session of its own has no terminal that a grandchild could ask on.
+    detached: isLeader,
     windowsHide: true,
     maxBuffer: 8_000_000,
     ...(cwd === undefined ? {} : { cwd }),
   });
+  const end = (): void => endAll(running, isLeader);
+  const limit = AbortSignal.timeout(timeoutMs);
+  limit.addEventListener('abort', end, { once: true });
+  signal.addEventListener('abort', end, { once: true });
+  process.once('exit', end);
+  const result = await running.finally(() => {
+    limit.removeEventListener('abort', end);
+    signal.removeEventListener('abort', end);
+    process.removeListener('exit', end);
+  });
   signal.throwIfAborted();
   if (!result.failed) return result.stdout;
   const words = lastWords(`${result.stdout}\n${result.stderr}`);
-  const how = result.timedOut
+  const how = limit.aborted
     ? `did not finish in ${timeoutMs / 1000} s`
     : result.exitCode === undefined
       ? 'could not be started'
@@ -46,6 +58,26 @@ export async function runProgram(
     exitCode: ExitCode.rclone,
     cause: result,
   });
+}
+
+/** The program and what it has started. */
+function endAll(
+  running: { pid?: number | undefined; kill: (signal: 'SIGTERM') => boolean },
+  isLeader: boolean,
+): void {
+  if (running.pid === undefined) return;
+  try {
+    if (isLeader) process.kill(-running.pid, 'SIGTERM');
+    else running.kill('SIGTERM');
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** Without the programs that would ask for a password in a window. */
+function withoutAsking(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { SUDO_ASKPASS: _sudo, SSH_ASKPASS: _ssh, GIT_ASKPASS: _git, ...rest } = env;
+  return { ...rest, GIT_TERMINAL_PROMPT: '0', DEBIAN_FRONTEND: 'noninteractive' };
 }
 
 function lastWords(text: string): string {

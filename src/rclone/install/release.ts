@@ -22,6 +22,9 @@ export interface Release {
 }
 
 export const OFFICIAL_SITE = 'https://downloads.rclone.org';
+/** The publisher's own releases there: the same files by the same names. */
+const SECOND_SITE = 'https://github.com/rclone/rclone/releases/download';
+export const PUBLISHER_SITES: readonly string[] = [OFFICIAL_SITE, SECOND_SITE];
 
 const SYSTEMS: Partial<Record<NodeJS.Platform, string>> = {
   linux: 'linux',

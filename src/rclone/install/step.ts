@@ -1,8 +1,9 @@
 import type { Host } from '../../platform/host.ts';
 import type { Rclone } from '../rclone.ts';
 
-/** The ways to get rclone, in the words of `--method`. */
+/** The ways to get rclone, in the words of `--method`; `existing` takes what is there, or nothing. */
 export const INSTALL_METHODS = [
+  'existing',
   'official',
   'apt',
   'brew',
@@ -21,6 +22,8 @@ export type InstallEvent =
   /** A way that is not for this machine, or that was tried and failed; the next one follows. */
   | { type: 'passed-over'; method: InstallMethod; reason: string }
   | { type: 'started'; method: InstallMethod; title: string }
+  /** A suitable one is there, so nothing is installed. */
+  | { type: 'kept'; path: string; version: string }
   /** Bytes; the total is unknown where the server does not say. */
   | { type: 'download'; received: number; total: number | undefined };
 

@@ -68,6 +68,11 @@ describe('exportRemote', () => {
     expect(await readdir(dirname(path))).toHaveLength(backups);
     const result = await exportRemote({ ...request, keys: undefined }, host);
     expect(result).toMatchObject({ change: 'replaced', withKeys: false });
+    // Within a second, and still the first backup is there.
+    const all = (await readdir(dirname(path))).filter((name) => name.includes('.backup-'));
+    const texts = await Promise.all(all.map((name) => readFile(join(dirname(path), name), 'utf8')));
+    expect(texts).toContain(own);
+    expect(texts).toHaveLength(2);
     expect(await readFile(path, 'utf8')).not.toContain('tsec_');
     expect(await asRcloneReads(host, path)).toMatchObject({ 'cloud-acme': { env_auth: 'true' } });
   });

@@ -1,5 +1,6 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../../../src/platform/host.ts';
 import { aptPackage } from '../../../src/rclone/install/apt.ts';
@@ -102,6 +103,39 @@ describe('package managers, by stand-ins since they cannot run here', () => {
     });
   });
 
+  test('one that asks on the terminal, or in a window, ends instead of hanging', async () => {
+    const { host, root, bin } = await machine('linux');
+    host.env['SUDO_ASKPASS'] = join(root, 'window');
+    // What sudo does: opens the terminal itself, whatever its input is.
+    await fakeProgram(
+      bin,
+      'dnf',
+      `echo "$SUDO_ASKPASS" > ${root}/askpass; read password < /dev/tty || exit 9`,
+    );
+    const script = join(root, 'install.ts');
+    const url = (path: string): string => new URL(`../../../src/${path}`, import.meta.url).href;
+    await writeFile(
+      script,
+      `import { installRclone } from '${url('rclone/install/install.ts')}';
+       import { packageManagers } from '${url('rclone/install/package-managers.ts')}';
+       import { resolvePlaces } from '${url('platform/places.ts')}';
+       import { systemClock } from '${url('platform/clock.ts')}';
+       const env = { PATH: '${bin}', SUDO_ASKPASS: 'x' };
+       const places = resolvePlaces({ CLOUD_HOME: '${root}/c' }, 'linux', '${root}');
+       const host = { env, platform: 'linux', places, clock: systemClock };
+       await installRclone({ method: 'dnf' }, host, () => {}, { steps: packageManagers(true) })
+         .catch((error) => console.log(error.message));`,
+    );
+    // util-linux: a terminal that nobody types on.
+    const line = `${process.execPath} ${script}`;
+    const run = await execa('script', ['-qec', line, '/dev/null'], {
+      stdin: 'pipe',
+      timeout: 30_000,
+    });
+    expect(run.stdout).toContain('dnf ended with exit code 9');
+    expect(await readFile(join(root, 'askpass'), 'utf8')).toBe('\n');
+  });
+
   test('one that installs something too old is no success', async () => {
     const { host, bin } = await machine('linux');
     const old = `#!/bin/sh\\necho rclone v1.60.1`;
@@ -117,8 +151,58 @@ describe('the chain', () => {
     const { host, bin, events } = await machine('linux');
     await symlink(real.path, join(bin, 'rclone'));
     const result = await installRclone({}, host, (event) => events.push(event));
-    expect(result).toMatchObject({ changed: false, rclone: { path: join(bin, 'rclone') } });
-    expect(events).toEqual([]);
+    const path = join(bin, 'rclone');
+    expect(result).toMatchObject({ changed: false, rclone: { path } });
+    expect(events).toEqual([{ type: 'kept', path, version: real.version }]);
+  });
+
+  test('--method existing takes what is there, and installs nothing where there is none', async () => {
+    const { host, bin, events } = await machine('linux');
+    const existing = (): ReturnType<typeof installRclone> =>
+      installRclone({ method: 'existing' }, host, (event) => events.push(event));
+    await expect(existing()).rejects.toMatchObject({ code: 'rclone-missing', exitCode: 12 });
+    await fakeProgram(bin, 'rclone', 'echo "rclone v1.60.1-DEV"');
+    await expect(existing()).rejects.toMatchObject({ code: 'rclone-unfit', exitCode: 12 });
+    await rm(join(bin, 'rclone'));
+    await symlink(real.path, join(bin, 'rclone'));
+    expect(await existing()).toMatchObject({ changed: false, rclone: { origin: 'path' } });
+    expect(events.map(({ type }) => type)).toEqual(['kept']);
+  });
+
+  test('says of the one that is there why it is passed over, before anything else is tried', async () => {
+    const { host, root, bin, events } = await machine('linux');
+    await fakeProgram(bin, 'rclone', 'echo "rclone v1.60.1-DEV"');
+    const other = await fakeProgram(join(root, 'other'), 'noted', '');
+    await fakeProgram(
+      bin,
+      'dnf',
+      `/bin/mv ${bin}/rclone ${other}; /bin/ln -s ${real.path} ${bin}/rclone`,
+    );
+    await installRclone({}, host, (event) => events.push(event), { steps: packageManagers(true) });
+    expect(events.filter(({ type }) => type !== 'download').slice(0, 3)).toMatchObject([
+      {
+        type: 'passed-over',
+        method: 'existing',
+        reason: `${join(bin, 'rclone')}: version 1.60.1 is older than 1.72.0`,
+      },
+      { type: 'passed-over', method: 'brew' },
+      { type: 'started', method: 'dnf' },
+    ]);
+  });
+
+  test('set-up goes the way that CLOUD_RCLONE_METHOD names, where there is none', async () => {
+    const { host, bin, events } = await machine('linux');
+    host.env['CLOUD_RCLONE_METHOD'] = 'existing';
+    await expect(ensureRclone({}, host, (event) => events.push(event))).rejects.toMatchObject({
+      code: 'rclone-missing',
+    });
+    host.env['CLOUD_RCLONE_METHOD'] = 'official';
+    host.env['CLOUD_RCLONE_MIRROR'] = 'http://127.0.0.1:1';
+    await expect(ensureRclone({}, host, (event) => events.push(event))).rejects.toMatchObject({
+      details: { attempts: [{ method: 'official' }] },
+    });
+    await symlink(real.path, join(bin, 'rclone'));
+    expect(await ensureRclone({}, host, () => undefined)).toMatchObject({ origin: 'path' });
   });
 
   test('set-up takes the rclone that a person named, or says why not', async () => {

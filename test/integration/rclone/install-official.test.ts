@@ -144,6 +144,33 @@ describe('the official zip', () => {
     }
   });
 
+  test('comes from the next site of the publisher where the first is out of reach or wrong', async () => {
+    const zip = zipOf(binary());
+    const good = await serve((request, response) => sendFile(zip, request, response));
+    const page = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please sign in</html>');
+    });
+    for (const [first, why] of [
+      ['http://127.0.0.1:1', /could not be reached/],
+      [page.url, /is a web page/],
+    ] as const) {
+      const { host } = await machine(zip);
+      const events: InstallEvent[] = [];
+      const report = (event: InstallEvent): number => events.push(event);
+      const step = officialZip(releaseOf(zip), [first, good.url]);
+      const deps = { steps: [step], arch: 'x64' };
+      await installRclone({ method: 'official' }, { ...host, platform: 'linux' }, report, deps);
+      expect(events.find(({ type }) => type === 'passed-over')).toMatchObject({
+        reason: expect.stringMatching(why) as string,
+      });
+      // Where a mirror is named, nobody else is asked.
+      const named = { method: 'official', mirror: first } as const;
+      const before = good.requests.length;
+      await expect(installRclone(named, host, report, deps)).rejects.toThrow(why);
+      expect(good.requests).toHaveLength(before);
+    }
+  });
+
   test('a mirror with another file is refused with the reason', async () => {
     const { host, mirror } = await machine(zipOf(binary('1.75.0')));
     const deps = { steps: [officialZip(releaseOf(zipOf(binary())))], arch: 'x64' };

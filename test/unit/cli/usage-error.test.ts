@@ -51,7 +51,7 @@ test('what is missing is named', async () => {
   expect(await said(['--name', 'x'])).toBe('Missing: ID.');
 });
 
-test('a value that nobody typed is of the variable it came from', async () => {
+test('a value that nobody typed is of the variable it came from', () => {
   const error = Object.assign(new Error('Expected --mode=x to be one of: mount, both'), {
     oclif: {},
   });
