@@ -26,6 +26,8 @@ export interface Space {
 export interface DoctorDeps {
   reportOf: (error: unknown) => ErrorReport;
   nodeVersion: string;
+  /** Of the user who asks; undefined where there is no such number. */
+  uid: number | undefined;
   /** A file of /proc; undefined when there is none. */
   readSystemFile: (path: string) => Promise<string | undefined>;
   space: (path: string) => Promise<Space>;
@@ -36,6 +38,7 @@ export interface DoctorDeps {
 
 export const systemDeps: Omit<DoctorDeps, 'reportOf'> = {
   nodeVersion: process.versions.node,
+  uid: process.getuid?.(),
   readSystemFile: (path) => readFile(path, 'utf8').catch(() => undefined),
   space: async (path) => {
     const { bavail, blocks, bsize, ffree, files } = await statfs(path);

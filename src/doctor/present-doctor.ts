@@ -51,7 +51,8 @@ export function presentDoctor(result: DoctorResult, out: Output): string {
     return [[out.style('bold', group), ...linesOf(own, out, width)].join('\n')];
   });
   const fixed = result.fixed.map((each) => wrap(fixedText(each), width, '  ')).join('\n');
-  return [...sections, ...(fixed === '' ? [] : [fixed]), lastLine(result)].join('\n\n');
+  const sum = wrap(lastLine(result), width);
+  return [...sections, ...(fixed === '' ? [] : [fixed]), sum].join('\n\n');
 }
 
 function linesOf(findings: readonly Finding[], out: Output, width: number): string[] {

@@ -31,7 +31,7 @@ export async function realRclone(): Promise<Rclone> {
 
 /** Lets `host` know the real rclone already, to save a test the half second of probing it. */
 export async function rememberRealRclone(host: Host): Promise<void> {
-  await mkdir(host.places.state, { recursive: true });
+  await mkdir(host.places.state, { recursive: true, mode: 0o700 });
   const name = 'rclone-probe.json';
   await copyFile(join(sharedHost().places.state, name), join(host.places.state, name));
 }

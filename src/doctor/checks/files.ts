@@ -19,7 +19,7 @@ export const fileChecks: readonly Check[] = [
     title: 'Permissions',
     withinMs: 10_000,
     exitCode: ExitCode.failed,
-    run: ({ host }) => permissions(host),
+    run: permissions,
   },
   {
     id: 'state-files',
@@ -42,7 +42,9 @@ export const fileChecks: readonly Check[] = [
 const PRIVATE_FILES = ['config.json', 'secrets.json', 'secrets.key', 'rclone.conf'];
 
 /** Folders 0700, private files 0600, all of it this user's: what the product made them. */
-async function permissions({ places, platform }: Host): Promise<Observation[]> {
+async function permissions({ host, deps }: Facts): Promise<Observation[]> {
+  const { places, platform } = host;
+  const isForeign = (entry: Stats): boolean => isAnothers(entry, deps.uid);
   if (platform === 'win32') return [ok('Windows keeps this folder to its user')];
   const folders = [places.config, places.state, places.data, places.cache];
   const files = PRIVATE_FILES.map((name) => join(places.config, name));
@@ -68,8 +70,7 @@ async function permissions({ places, platform }: Host): Promise<Observation[]> {
 }
 
 /** Root may run everything as somebody else; whose the files should be is not known then. */
-function isForeign(entry: Stats): boolean {
-  const me = process.getuid?.();
+function isAnothers(entry: Stats, me: number | undefined): boolean {
   return me !== undefined && me !== 0 && entry.uid !== me;
 }
 

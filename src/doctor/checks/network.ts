@@ -114,11 +114,12 @@ async function network(facts: Facts): Promise<Observation[]> {
   if (!alike || !OFFLINE.has(server.why)) return [ok('The network can be used')];
   const summary =
     storage === undefined
-      ? `The server (${server.url.host}) cannot be reached`
-      : `Neither the server (${server.url.host}) nor the storage (${storage.url.host}) can be reached`;
+      ? 'The server cannot be reached'
+      : 'Neither the server nor the storage can be reached';
+  const hosts = [server.url.host, ...(storage === undefined ? [] : [storage.url.host])];
   return [
     failure(ExitCode.unreachable, summary, {
-      cause: `${REASONS[server.why]} (${server.code})`,
+      cause: `${hosts.join(' and ')}: ${REASONS[server.why]} (${server.code})`,
       cure: curesFor(server.why, server.url),
     }),
   ];

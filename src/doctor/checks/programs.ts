@@ -46,8 +46,9 @@ async function rclone(facts: Facts): Promise<Observation[]> {
     if (!(error instanceof AbortError)) throw error;
     return [await noRclone(facts, error)];
   }
-  const { version, origin, path } = found;
-  const what = `rclone ${version}, ${ORIGINS[origin]}: ${path}`;
+  const { version, origin, path, capabilities } = found;
+  const able = (['bisync', 'mount', 'nfsmount'] as const).filter((each) => capabilities[each]);
+  const what = `rclone ${version} (${able.join(', ')}), ${ORIGINS[origin]}: ${path}`;
   const advice = versionWarning(found);
   const seen =
     advice === undefined

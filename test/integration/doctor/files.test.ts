@@ -56,6 +56,15 @@ test('modes that somebody widened are made private again', async () => {
   expect((await stat(config)).mode & 0o777).toBe(0o700);
 });
 
+test('what belongs to another user, as after a run with sudo', async () => {
+  await put(user.host.places.config, 'config.json', '{"version":1,"contexts":{}}');
+  const mine = await stat(user.host.places.config);
+  const seen = await visit(user.host, { fix: true }, { uid: mine.uid + 1 });
+  expect(seen.of('permissions')).toMatchObject([{ level: 'failure', exitCode: 1 }]);
+  expect(seen.of('permissions')[0]?.cure?.command).toMatch(/^sudo chown -R .*\/config/);
+  expect(seen.fixed).toEqual([]);
+});
+
 test('the note of a dead owner is removed, that of a living one is left', async () => {
   const locks = join(user.host.places.state, 'locks');
   const dead = { pid: 2 ** 22 - 1, startedAt: 'x:1', command: 'cloud bisync', since: '2026-01-01' };
