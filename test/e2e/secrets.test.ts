@@ -20,9 +20,15 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
   const { root, env, host } = await openWorkspace();
   const real = await realRclone();
   await rememberRealRclone(host);
-  const argvs = join(root, 'argvs');
-  // Every rclone notes its own command line, however short it lives.
-  const noting = `printf '%s ' "$0" "$@" >> ${argvs}; echo >> ${argvs}; exec ${real.path} "$@"`;
+  // Every rclone notes its own command line and environment, however short it lives.
+  const notes = (await openWorkspace()).root;
+  const noting = `{ printf '%s ' "$0" "$@"; echo; env; } > ${notes}/$$; exec ${real.path} "$@"`;
+  // Our own temporary files lie where they are looked through too.
+  env['TMPDIR'] = join(root, 'tmp');
+  await mkdir(env['TMPDIR']);
+  // What a person has for other work, which no rclone of ours may see.
+  env['AWS_SECRET_ACCESS_KEY'] = 'of-another-account';
+  env['RCLONE_S3_SECRET_ACCESS_KEY'] = 'of-another-account';
   env['CLOUD_RCLONE'] = await fakeProgram(root, 'rclone', noting);
   env['CLOUD_SERVER'] = server.url;
   env['RCLONE_CONFIG'] = join(root, 'home', 'my-rclone.conf');
@@ -37,6 +43,7 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
 
   const outputs: string[] = [];
   const environments: string[] = [];
+  const whileMounted: [path: string, text: string][] = [];
   const run = async (argv: readonly string[], exitCode: number, input?: string): Promise<void> => {
     const ended = await runCloud([...argv, '--verbose'], {
       env,
@@ -54,6 +61,8 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
     await run(['mount', '--profile', 'fast', '--path', mountPoint], 0);
     await writeFile(join(mountPoint, 'through-the-mount.md'), 'written there\n');
     environments.push(...(await environmentsOf(join(root, 'home'), '--rc-addr')));
+    environments.push(...(await environmentsOf(join(root, 'home'), 'mount-supervise')));
+    whileMounted.push(...(await filesBelow(root)));
     await run(['mount-status', '--json'], 0);
     await run(['unmount'], 0);
     await run(['rclone', 'export'], 0);
@@ -69,22 +78,43 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
   expect(secrets.every((secret) => secret.length > 20)).toBe(true);
   const clear = (text: string): boolean => !secrets.some((secret) => text.includes(secret));
 
-  const commandLines = [...seen, await readFile(argvs, 'utf8')];
+  const noted = (await filesBelow(notes)).map(([, text]) => {
+    const end = text.indexOf('\n');
+    return { argv: text.slice(0, end), environment: text.slice(end + 1) };
+  });
+  const commandLines = [...seen, ...noted.map(({ argv }) => argv)];
   expect(commandLines.some((line) => line.includes('--use-json-log'))).toBe(true);
   expect(commandLines.filter((line) => !clear(line))).toEqual([]);
-  // Mounts hand their keys over a socket; only what is spawned for one run has them around it.
-  expect(environments).toHaveLength(1);
+  // Mounts hand their keys over a socket; only what is spawned for one sync has them around it.
+  expect(environments).toHaveLength(2);
   expect(environments.filter((text) => !clear(text))).toEqual([]);
+  const withKeys = noted.filter(({ environment }) => !clear(environment));
+  expect(withKeys.length).toBeGreaterThan(2);
+  for (const { argv, environment } of withKeys) {
+    expect(argv).toMatch(/rclone bisync .*--dry-run/);
+    const holding = environment.split('\n').filter((line) => !clear(line));
+    expect(holding).toEqual([`AWS_SECRET_ACCESS_KEY=${bucketKey.secret_key}`]);
+  }
+  expect(noted.some(({ argv }) => argv.includes(' rcd '))).toBe(true);
+  expect(noted.filter(({ environment }) => environment.includes('of-another'))).toEqual([]);
   expect(outputs.filter((text) => !clear(text))).toEqual([]);
   expect(clear(server.logs())).toBe(true);
-  const files = await readdir(root, { recursive: true, withFileTypes: true });
-  const leaking: string[] = [];
-  for (const file of files.filter((each) => each.isFile())) {
-    const path = join(file.parentPath, file.name);
-    if (!clear(await readFile(path, 'latin1'))) leaking.push(path);
-  }
-  expect(leaking).toEqual([]);
+  const files = [...whileMounted, ...(await filesBelow(root))];
+  expect(files.some(([path]) => path.endsWith('.log'))).toBe(true);
+  expect(files.filter(([, text]) => !clear(text)).map(([path]) => path)).toEqual([]);
   // The search would find them: the export that asks for the key has it.
   await run(['rclone', 'export', '--with-keys'], 0);
   expect(clear(await readFile(env['RCLONE_CONFIG'], 'utf8'))).toBe(false);
 }, 120_000);
+
+/** Every plain file below a folder with its bytes as text; what vanishes meanwhile is left out. */
+async function filesBelow(folder: string): Promise<[path: string, text: string][]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const found: [string, string][] = [];
+  for (const entry of entries.filter((each) => each.isFile())) {
+    const path = join(entry.parentPath, entry.name);
+    const text = await readFile(path, 'latin1').catch(() => undefined);
+    if (text !== undefined) found.push([path, text]);
+  }
+  return found;
+}
