@@ -86,7 +86,7 @@ function isEqual(
   return agreed !== undefined && isAgreed(local, agreed) && isAgreed(remote, agreed);
 }
 
-async function mustBeKnown(localRoot: string, bucket: string, host: Host): Promise<void> {
+export async function mustBeKnown(localRoot: string, bucket: string, host: Host): Promise<void> {
   const wanted = resolve(localRoot);
   const real = await realpath(wanted).catch(() => wanted);
   const known = await readPairs(host);

@@ -90,7 +90,7 @@ async function syncOnce(
   const ready = await makeReady(options, pair, { s3: around.s3, now: startedAt });
   const { stored, leftovers } = await storedState(pair, options);
   const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);
-  const run = await context(options, pair, around, { profile, baseline, ready, root });
+  const run = await runContext(options, pair, around, { profile, baseline, ready, root });
   const memory = await readMemory(pair.folder);
   if (!dryRun) {
     await tidyLocalRoot(run, leftovers);
@@ -134,9 +134,9 @@ async function syncOnce(
 }
 
 /** What earlier runs left: the baseline, or undefined for a union, and the journal of a cut one. */
-async function storedState(
+export async function storedState(
   pair: Pair,
-  options: BisyncOptions,
+  options: Pick<BisyncOptions, 'resync' | 'dryRun'>,
 ): Promise<{ stored: Map<string, BaselineEntry> | undefined; leftovers: Leftovers }> {
   const leftovers = await readLeftovers(pair.folder);
   if (options.resync === true) {
@@ -174,10 +174,10 @@ async function executeAndRemember(
   return next();
 }
 
-async function context(
-  options: BisyncOptions,
+export async function runContext(
+  options: Pick<BisyncOptions, 'access' | 'conflicts' | 'signal'>,
   pair: Pair,
-  { host, s3, onEvent, runId, activity, journal }: ThisRun,
+  { host, s3, onEvent, runId, activity, journal }: Omit<ThisRun, 'afterPlan' | 'startedAt'>,
   state: {
     profile: Profile;
     baseline: Map<string, BaselineEntry>;
@@ -215,7 +215,7 @@ function announce(run: RunContext, plan: Plan): void {
 }
 
 /** Folds what was settled into the baseline. What was sent with an unknown end stays on record. */
-async function settleRun(run: RunContext, hadBaseline: boolean): Promise<void> {
+export async function settleRun(run: RunContext, hadBaseline: boolean): Promise<void> {
   const { attempts, settled } = await readLeftovers(run.pair.folder);
   if (settled.size > 0 || !hadBaseline) await writeBaseline(run.pair.folder, run.baseline);
   const unsure = new Set(run.tally.problems.map(({ path }) => path));

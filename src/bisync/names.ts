@@ -73,13 +73,33 @@ export function machineName(): string {
 
 /** `notes/a (conflict laptop 2026-11-22 1).md`: the folder and the extension stay. */
 export function conflictPath(path: string, machine: string, nowMs: number, number: number): string {
+  return besideWith(path, ` (conflict ${machine} ${localDate(nowMs)} ${number})`);
+}
+
+function besideWith(path: string, suffix: string): string {
   const slash = path.lastIndexOf('/') + 1;
   const name = path.slice(slash);
   // A leading dot is part of the name; `.tar.gz` loses nothing by standing before the last dot.
   const dot = name.lastIndexOf('.');
   const [stem, extension] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
-  const suffix = ` (conflict ${machine} ${localDate(nowMs)} ${number})`;
   return path.slice(0, slash) + shorten(stem, suffix + extension) + suffix + extension;
+}
+
+const CONFLICT_NAME = / \(conflict ([\p{L}\p{N}_-]+) (\d{4}-\d{2}-\d{2}) \d+\)(\.[^.]*)?$/u;
+
+/** What the name of a conflict copy says, of this machine's or another's; the opposite of `conflictPath`. */
+export function originalOfConflict(
+  copy: string,
+): { path: string; machine: string; date: string } | undefined {
+  const match = CONFLICT_NAME.exec(copy);
+  if (match === null) return undefined;
+  const [whole, machine = '', date = '', extension = ''] = match;
+  return { path: copy.slice(0, -whole.length) + extension, machine, date };
+}
+
+/** `notes/a (laptop 2026-11-22).md`: a name for a conflict copy that is to stay. */
+export function keptPath(path: string, machine: string, date: string, number: number): string {
+  return besideWith(path, ` (${machine} ${date}${number === 1 ? '' : ` ${number}`})`);
 }
 
 /** File systems end a name at 255 bytes; the suffix must fit. */

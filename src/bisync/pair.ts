@@ -87,7 +87,7 @@ export async function openPair(
     root,
     pairs.filter((each) => each.id !== id),
   );
-  const folder = join(host.places.state, 'pairs', id);
+  const folder = pairFolder(host, id);
   await ensurePrivateFolder(folder);
   const trash = join(host.places.data, 'trash', id);
   return { id, root, tenant, bucket: access.bucket, folder, trash };
@@ -135,6 +135,11 @@ function refuseOverlap(host: Host, root: string, others: readonly PairRecord[]):
 function contains(outer: string, inner: string): boolean {
   const path = relative(outer, inner);
   return path === '' || (!isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`));
+}
+
+/** Where the state of a pair is kept. */
+export function pairFolder(host: Host, id: string): string {
+  return join(host.places.state, 'pairs', id);
 }
 
 /** All pairs of this machine; a record that cannot be read is left out. */
@@ -216,7 +221,7 @@ export async function writeStatus(
  * a live owner of the lock, and a live owner whose run has not written yet is still comparing.
  */
 export async function readStatus(folder: string): Promise<PairStatus | undefined> {
-  const status = parseJson(statusSchema, await readTextIfExists(join(folder, 'status.json')));
+  const status = await storedStatus(folder);
   const owner = readLockOwner(join(folder, 'lock'));
   if (owner !== undefined && isRunning(owner)) {
     if (status?.state === 'syncing' && status.at >= owner.since) return status;
@@ -225,6 +230,11 @@ export async function readStatus(folder: string): Promise<PairStatus | undefined
   }
   if (status?.state !== 'syncing' && status?.state !== 'scanning') return status;
   return { ...status, state: 'error', message: RUN_CUT_OFF };
+}
+
+/** The state as it was last written, for who holds the lock. */
+export async function storedStatus(folder: string): Promise<PairStatus | undefined> {
+  return parseJson(statusSchema, await readTextIfExists(join(folder, 'status.json')));
 }
 
 const RUN_CUT_OFF = 'The last run ended before its time; the next one goes on from there.';

@@ -19,7 +19,7 @@ function presentRun(result: BisyncResult): string {
   const earlier = result.openConflicts - result.conflicts.filter(({ open }) => open).length;
   if (earlier > 0) lines.push('', `From earlier runs, open conflicts: ${earlier}.`);
   if (result.openConflicts > 0) {
-    lines.push('Keep the version you want, delete the other, and run: cloud bisync');
+    lines.push('Look at them and choose: cloud conflicts list');
   }
   if (result.problems.length > 0) {
     lines.push('', `Not synced: ${count(result.problems.length, 'file')}.`);

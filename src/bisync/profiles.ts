@@ -24,6 +24,9 @@ export interface Profile {
 export type ProfileName = 'safe' | 'balanced' | 'fast';
 export const PROFILE_NAMES: readonly ProfileName[] = ['safe', 'balanced', 'fast'];
 
+/** SPEC-8's recommendation. */
+export const DEFAULT_PROFILE: ProfileName = 'balanced';
+
 /** SPEC-8's three profiles; `none` keeps the cloud's version under the name. */
 export const PROFILES: Readonly<Record<ProfileName, Profile>> = {
   safe: {

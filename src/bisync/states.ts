@@ -41,7 +41,7 @@ export const STATE_MEANINGS: Readonly<Record<PairState, StateMeaning>> = {
   syncing: { sentence: 'Files are being moved.', nextStep: undefined, exitCode: ExitCode.ok },
   conflicts: {
     sentence: 'Both versions of some files were kept and wait for a choice.',
-    nextStep: 'Keep the version you want, delete the other, and run: cloud bisync',
+    nextStep: 'cloud conflicts list',
     exitCode: ExitCode.incomplete,
   },
   paused: { sentence: 'Syncing is paused.', nextStep: 'cloud resume', exitCode: ExitCode.ok },

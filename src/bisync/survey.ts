@@ -15,6 +15,8 @@ export interface SurveyOptions {
   tryToRead: boolean;
   /** `.gitignore` files count as well. */
   gitignore: boolean;
+  /** Called for each file that is synced. */
+  onFile?: (path: string) => void;
 }
 
 /** What a run must know of the local folder before rclone lists it. */
@@ -77,7 +79,7 @@ async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promi
     } else if (isFolder) await surveyBelow(path, filter, walk);
     else if (walk.tryToRead && !(await mayRead(join(root, path)))) {
       leftOut.push({ path, folder: false, reason: 'unreadable' });
-    }
+    } else walk.onFile?.(path);
   }
 }
 

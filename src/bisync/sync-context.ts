@@ -1,20 +1,26 @@
+import { resolve } from 'node:path';
 import { findRclone } from '../rclone/find.ts';
+import { readConfiguration } from '../session/configuration.ts';
 import type { Host } from '../platform/host.ts';
 import { foldersOf } from '../session/folders.ts';
-import { openSession } from '../session/open.ts';
-import type { SessionFlags } from '../session/settings.ts';
+import { notSetUp, openSession } from '../session/open.ts';
+import { contextFor, type SessionFlags } from '../session/settings.ts';
+import { syncSettings } from '../session/sync-settings.ts';
 import { checkBothSides, type CheckResult } from './check.ts';
 import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
+import { DEFAULT_PROFILE, type ProfileName } from './profiles.ts';
 import { runBisync } from './run.ts';
 import { trashBoundsFrom } from './trash-bounds.ts';
 
 export interface SyncRequest extends Pick<
   BisyncOptions,
-  'profile' | 'conflicts' | 'dryRun' | 'resync' | 'approve' | 'waitMs' | 'signal'
+  'conflicts' | 'gitignore' | 'dryRun' | 'resync' | 'approve' | 'waitMs' | 'signal'
 > {
   session: SessionFlags;
+  /** Default: what the configuration says, else `balanced`. */
+  profile?: ProfileName | undefined;
   /** Another folder than the one that setup arranged. */
   path?: string | undefined;
 }
@@ -30,22 +36,33 @@ export async function syncContext(
   host: Host,
   onEvent: (event: BisyncEvent) => void,
 ): Promise<BisyncResult> {
-  const { session, path, ...options } = request;
-  const target = await openTarget({ session, path, signal: request.signal }, host);
+  const { session, path, profile, conflicts, gitignore, ...options } = request;
+  const [target, settings] = await Promise.all([
+    openTarget({ session, path, signal: request.signal }, host),
+    syncSettings(host),
+  ]);
+  const chosen = {
+    profile: profile ?? settings.profile ?? DEFAULT_PROFILE,
+    conflicts: conflicts ?? settings.conflicts,
+    gitignore: gitignore ?? settings.gitignore,
+  };
   const trash = trashBoundsFrom(host.env);
-  return runBisync({ ...options, ...target, trash }, host, onEvent);
+  return runBisync({ ...options, ...chosen, ...target, trash }, host, onEvent);
 }
 
 /** Compares the folder of a context with its bucket. @throws as `checkBothSides` */
 export async function checkContext(
-  request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
+  request: Pick<SyncRequest, 'session' | 'path' | 'gitignore' | 'signal'>,
   host: Host,
 ): Promise<CheckResult> {
+  const { signal } = request;
   const target = await openTarget(request, host);
-  return checkBothSides({ ...target, signal: request.signal }, host);
+  const gitignore = request.gitignore ?? (await syncSettings(host)).gitignore;
+  return checkBothSides({ ...target, gitignore, signal }, host);
 }
 
-async function openTarget(
+/** The folder, the bucket and its keys, and rclone. Offline. */
+export async function openTarget(
   request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
   host: Host,
 ): Promise<Pick<BisyncOptions, 'access' | 'rclone' | 'localRoot'>> {
@@ -57,4 +74,21 @@ async function openTarget(
     foldersOf(host, session.context),
   ]);
   return { access, rclone, localRoot: request.path ?? folders.sync };
+}
+
+/**
+ * The synced folder of a context, for what needs neither keys nor rclone, and whether `.gitignore`
+ * files count in it.
+ *
+ * @throws AbortError `not-set-up` (10)
+ */
+export async function openFolder(
+  request: Pick<SyncRequest, 'session' | 'path' | 'gitignore'>,
+  host: Host,
+): Promise<{ root: string; gitignore: boolean }> {
+  const gitignore = request.gitignore ?? (await syncSettings(host)).gitignore ?? false;
+  if (request.path !== undefined) return { root: resolve(request.path), gitignore };
+  const context = contextFor(await readConfiguration(host), request.session);
+  if (context === undefined) throw notSetUp();
+  return { root: (await foldersOf(host, context)).sync, gitignore };
 }

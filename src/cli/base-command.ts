@@ -81,6 +81,8 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   protected flags!: FlagsOf<T>;
   protected args!: ArgsOf<T>;
+  /** All arguments, where a command takes several of the same kind. */
+  protected words: string[] = [];
   protected out!: Output;
   protected journal!: Log;
   protected readonly host: Host = currentHost();
@@ -100,7 +102,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     await super.init();
     this.journal = openLog(this.logPath);
     this.out = outputFromArgv(this.argv);
-    const { flags, args } = await this.parse({
+    const { flags, args, argv } = await this.parse({
       flags: this.ctor.flags,
       baseFlags: (super.ctor as typeof BaseCommand).baseFlags,
       args: this.ctor.args,
@@ -108,6 +110,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     });
     this.flags = { ...unsetBooleans(this.ctor), ...flags } as FlagsOf<T>;
     this.args = args as ArgsOf<T>;
+    this.words = argv.map(String);
     this.out = makeOutput({
       format: flags.json ? 'json' : (flags.output ?? 'table'),
       quiet: flags.quiet,
@@ -189,10 +192,13 @@ function envOf(flag: { env?: string | undefined }): string | undefined {
   return flag.env !== undefined && process.env[flag.env] !== undefined ? flag.env : undefined;
 }
 
-/** oclif's types call an absent boolean flag `boolean`, and its parser leaves it undefined. */
+/**
+ * oclif's types call an absent boolean flag `boolean`, and its parser leaves it undefined. Where
+ * `--no-…` is possible, undefined means that nobody said anything.
+ */
 function unsetBooleans(command: typeof Command): Record<string, false> {
   const names = Object.entries({ ...command.baseFlags, ...command.flags })
-    .filter(([, flag]) => flag.type === 'boolean')
+    .filter(([, flag]) => flag.type === 'boolean' && !flag.allowNo)
     .map(([name]) => [name, false] as const);
   return Object.fromEntries(names);
 }

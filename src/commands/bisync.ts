@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import { gitignoreFlag } from '../cli/folder-flags.ts';
 
 export default class Bisync extends BaseCommand<typeof Bisync> {
   static override summary = 'Sync a folder with the bucket, in both directions.';
@@ -12,9 +13,9 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
       env: 'CLOUD_PATH',
     }),
     profile: Flags.option({
-      description: 'safe decides no conflict and allows few deletes; fast allows many.',
+      description:
+        'safe decides no conflict and allows few deletes; fast allows many. Default: balanced.',
       options: ['safe', 'balanced', 'fast'] as const,
-      default: 'balanced',
       env: 'CLOUD_PROFILE',
     })(),
     conflicts: Flags.option({
@@ -22,6 +23,7 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
       options: ['none', 'newer', 'larger', 'local', 'cloud'] as const,
       env: 'CLOUD_CONFLICTS',
     })(),
+    ...gitignoreFlag,
     'dry-run': Flags.boolean({ description: 'Show what would be done, and store it as a plan.' }),
     approve: Flags.string({
       description: 'Do exactly what a stored plan says.',
@@ -47,11 +49,12 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
     const { presentBisync } = await import('../bisync/present-bisync.ts');
     const { showBisync } = await import('../bisync/show-bisync.ts');
     const { context, server, 'dry-run': dryRun, path, profile, conflicts, ...more } = this.flags;
-    const { resync, approve, wait } = more;
+    const { resync, approve, wait, gitignore } = more;
     const show = showBisync(this.out);
     const result = await syncContext(
       {
-        ...{ session: { context, server }, path, profile, conflicts, dryRun, resync, approve },
+        ...{ session: { context, server }, path, profile, conflicts, gitignore },
+        ...{ dryRun, resync, approve },
         waitMs: wait * 1000,
         signal: this.signal,
       },

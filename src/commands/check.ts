@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import { gitignoreFlag } from '../cli/folder-flags.ts';
 
 export default class Check extends BaseCommand<typeof Check> {
   static override summary = 'Compare the synced folder with the bucket, by checksum.';
@@ -11,6 +12,7 @@ export default class Check extends BaseCommand<typeof Check> {
       helpValue: 'DIR',
       env: 'CLOUD_PATH',
     }),
+    ...gitignoreFlag,
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -20,9 +22,9 @@ export default class Check extends BaseCommand<typeof Check> {
   override async run(): Promise<void> {
     const { checkContext } = await import('../bisync/sync-context.ts');
     const { presentCheck } = await import('../bisync/present-check.ts');
-    const { context, server, path } = this.flags;
+    const { context, server, path, gitignore } = this.flags;
     const result = await checkContext(
-      { session: { context, server }, path, signal: this.signal },
+      { session: { context, server }, path, gitignore, signal: this.signal },
       this.host,
     );
     this.out.result(result, presentCheck);

@@ -20,6 +20,14 @@ const Context = z.object({
 /** A server, an account and a tenant under one name. */
 export type Context = z.infer<typeof Context>;
 
+const SyncSettings = z.object({
+  profile: z.optional(z.enum(['safe', 'balanced', 'fast'])),
+  conflicts: z.optional(z.enum(['none', 'newer', 'larger', 'local', 'cloud'])),
+  /** Whether `.gitignore` files count as `.cloudignore` files do. */
+  gitignore: z.optional(z.boolean()),
+});
+export type SyncSettings = z.infer<typeof SyncSettings>;
+
 const Configuration = z.object({
   version: z.literal(1),
   currentContext: z.optional(z.string()),
@@ -37,6 +45,8 @@ const Configuration = z.object({
     ),
     {},
   ),
+  /** How folders are synced where no flag says so. */
+  sync: z.optional(SyncSettings),
   /** A person's choice where a keychain is missing: the key of the secrets in a file. */
   insecureStorage: z.optional(z.boolean()),
 });

@@ -210,7 +210,7 @@ function malformed(kind: TokenKind | undefined): AbortError {
   );
 }
 
-function notSetUp(): AbortError {
+export function notSetUp(): AbortError {
   return new AbortError('not-set-up', 'Nothing has been set up here yet.', {
     exitCode: ExitCode.notSetUp,
     suggestions: ['cloud setup'],

@@ -182,8 +182,8 @@ function conflicts(root: string, { openConflicts }: RootInspection): Observation
   return warning(`${count(openConflicts.length, 'open conflict')} in ${root}`, {
     cause: `Both versions were kept: ${first?.path ?? ''} and ${first?.copy ?? ''}`,
     cure: {
-      sentence: 'Keep the version you want, delete the other, and sync.',
-      command: `cloud bisync --path ${shellWord(root)}`,
+      sentence: 'Look at them and choose.',
+      command: `cloud conflicts list --path ${shellWord(root)}`,
     },
   });
 }

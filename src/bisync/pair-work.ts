@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Host } from '../platform/host.ts';
+import { acquireLock } from '../platform/lock.ts';
+import { createS3Client, type S3Client } from '../s3/client.ts';
+import { Activity } from './activity.ts';
+import { Journal } from './journal.ts';
+import { runContext, settleRun, storedState } from './locked-run.ts';
+import type { BisyncOptions } from './options.ts';
+import { openPair, removeFolder } from './pair.ts';
+import { readMemory, writeMemory, type PairMemory } from './pair-memory.ts';
+import { makeReady } from './prepare.ts';
+import { PROFILES } from './profiles.ts';
+import { foldIn, readLeftovers, tidyLocalRoot } from './recover.ts';
+import type { RunContext } from './run-context.ts';
+import { SyncedRoot } from './synced-root.ts';
+import type { BaselineEntry } from './versions.ts';
+
+/**
+ * Changes single files of a pair outside of a run, under its lock and with all that guards a run:
+ * conditions, journal, trash, the look at the root. What was settled is folded into the baseline.
+ *
+ * @param work gets the pair's memory and returns what is to be remembered of it
+ * @throws LockHeldError when another process is at work on this folder for longer than `waitMs`
+ * @throws AbortError `halted-marker-missing` (78)
+ */
+export async function workOnPair<T>(
+  options: Pick<BisyncOptions, 'access' | 'localRoot' | 'command' | 'waitMs' | 'signal'>,
+  host: Host,
+  work: (run: RunContext, memory: PairMemory) => Promise<{ memory: PairMemory; result: T }>,
+  deps: { s3?: S3Client } = {},
+): Promise<T> {
+  const { access, localRoot, signal, command = 'cloud' } = options;
+  const { clock } = host;
+  const pair = await openPair(host, access, localRoot);
+  const lock = await acquireLock(join(pair.folder, 'lock'), {
+    ...{ command, clock, waitMs: options.waitMs ?? 0 },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const s3 = deps.s3 ?? createS3Client(access);
+  const journal = new Journal(pair.folder);
+  try {
+    const root = await SyncedRoot.open(pair);
+    const ready = await makeReady({ access }, pair, { s3, now: clock.now() });
+    const { stored, leftovers } = await storedState(pair, {});
+    const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);
+    const runId = `${new Date(clock.now()).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
+    const activity = new Activity(pair.folder, runId, () => clock.now());
+    const around = { host, s3, onEvent: () => undefined, runId, activity, journal };
+    const run = await runContext({ access, signal }, pair, around, {
+      ...{ profile: PROFILES.safe, baseline, ready, root },
+    });
+    await tidyLocalRoot(run, leftovers);
+    const { memory, result } = await work(run, await readMemory(pair.folder));
+    // A cut run may have sent what nobody knows the end of; the next run looks at all of it.
+    if (stored !== undefined && (await readLeftovers(pair.folder)).attempts.size === 0) {
+      await settleRun(run, true);
+    }
+    await writeMemory(pair.folder, {
+      ...memory,
+      asides: [...memory.asides, ...run.tally.asides],
+    });
+    return result;
+  } finally {
+    s3.close();
+    await journal.close();
+    await removeFolder(pair, 'copies');
+    lock.release();
+  }
+}

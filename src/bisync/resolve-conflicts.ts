@@ -1,0 +1,187 @@
+import { dirname } from 'node:path';
+import { ExitCode } from '../output/exit-codes.ts';
+import { syncFolder } from '../platform/atomic-file.ts';
+import type { Host } from '../platform/host.ts';
+import type { S3Client } from '../s3/client.ts';
+import { S3RequestError } from '../s3/errors.ts';
+import { moveAside, putBack } from './aside.ts';
+import { mustBeKnown } from './check.ts';
+import { chosenConflicts } from './choose-conflicts.ts';
+import { listConflicts, type FileConflict } from './conflict-list.ts';
+import { deleteRemote } from './delete.ts';
+import { hashStable, placeNew } from './local-file.ts';
+import { keptPath, machineName, originalOfConflict } from './names.ts';
+import type { BisyncOptions } from './options.ts';
+import { workOnPair } from './pair-work.ts';
+import { storedStatus, writeStatus } from './pair.ts';
+import type { PairMemory } from './pair-memory.ts';
+import { problemOf } from './path-failure.ts';
+import { PathProblem, type Problem } from './problems.ts';
+import type { RunContext } from './run-context.ts';
+import { uploadFile } from './upload.ts';
+
+export const KEEP = ['local', 'cloud', 'both', 'newer'] as const;
+export type Keep = (typeof KEEP)[number];
+
+export interface Resolved {
+  path: string;
+  copy: string;
+  /** Whose version has the name now; `both`: the copy stays too, as `other`. */
+  kept: 'local' | 'cloud' | 'both';
+  other: string | null;
+  /** Whether the bucket has it already; otherwise the next run brings it there. */
+  synced: boolean;
+}
+
+export interface ResolveResult {
+  root: string;
+  exitCode: ExitCode;
+  resolved: Resolved[];
+  /** Conflicts that could not be resolved now; nothing of them was changed. */
+  problems: Problem[];
+  openConflicts: number;
+}
+
+export interface ResolveRequest extends Pick<
+  BisyncOptions,
+  'access' | 'localRoot' | 'gitignore' | 'waitMs' | 'signal'
+> {
+  /** Paths of files or of their copies; `all`: every conflict. */
+  paths: readonly string[] | 'all';
+  keep: Keep;
+}
+
+/**
+ * Gives one version of a conflict the name and moves the other into the trash, or keeps both under
+ * plain names. What counts is what lies on the disk now, under the lock of the pair. The bucket
+ * follows at once where it can be reached, by conditional writes; the next run does the rest.
+ *
+ * @throws AbortError `no-conflict`, `several-conflicts` (2), `never-synced` (10),
+ * `halted-marker-missing` (78)
+ * @throws LockHeldError
+ */
+export async function resolveConflicts(
+  request: ResolveRequest,
+  host: Host,
+  deps: { s3?: S3Client } = {},
+): Promise<ResolveResult> {
+  const { access, localRoot, keep, paths, gitignore, waitMs, signal } = request;
+  await mustBeKnown(localRoot, access.bucket, host);
+  const options = { access, localRoot, waitMs, signal, command: 'cloud conflicts resolve' };
+  const work = async (run: RunContext, memory: PairMemory): Promise<Worked> => {
+    const { root } = run.pair;
+    const all = await listConflicts(root, memory.openConflicts, gitignore === true);
+    const chosen = await chosenConflicts(root, all, paths, keep);
+    const resolved: Resolved[] = [];
+    const problems: Problem[] = [];
+    for (const conflict of chosen) {
+      try {
+        resolved.push(await resolveOne(run, conflict, keep));
+      } catch (error) {
+        signal?.throwIfAborted();
+        problems.push(problemOf(conflict.path, error));
+      }
+    }
+    const ended = new Set(resolved.map(({ copy }) => copy));
+    const openConflicts = memory.openConflicts.filter(({ copy }) => !ended.has(copy));
+    await endState(run, openConflicts.length);
+    const whole = problems.length === 0 && resolved.every(({ synced }) => synced);
+    const exitCode = whole ? ExitCode.ok : ExitCode.incomplete;
+    const result = { root, exitCode, resolved, problems, openConflicts: openConflicts.length };
+    return { memory: { ...memory, openConflicts }, result };
+  };
+  return workOnPair(options, host, work, deps);
+}
+
+interface Worked {
+  memory: PairMemory;
+  result: ResolveResult;
+}
+
+async function resolveOne(run: RunContext, conflict: FileConflict, keep: Keep): Promise<Resolved> {
+  const { path, copy, sides } = conflict;
+  if (keep === 'both') {
+    const other = await keepBoth(run, conflict);
+    return { path, copy, kept: 'both', other, synced: await follow(run, other, copy) };
+  }
+  const kept = keep === 'newer' ? newerOf(conflict) : keep;
+  const inPlace = sides[kept].path === path;
+  if (inPlace) await discard(run, copy);
+  else await giveName(run, path, copy);
+  return { path, copy, kept, other: null, synced: await follow(run, inPlace ? null : path, copy) };
+}
+
+function newerOf({ path, newer }: FileConflict): 'local' | 'cloud' {
+  if (newer !== null) return newer;
+  throw new PathProblem('failed', `both versions of ${path} are of the same time; choose one`);
+}
+
+/** Into the trash with it, as it is on the disk now. */
+async function discard(run: RunContext, path: string): Promise<void> {
+  const target = await run.root.pathOf(path);
+  const aside = await takeAside(run, path, target);
+  await syncFolder(dirname(target));
+  await run.journal.write({ type: 'aside-done', aside });
+}
+
+/** The copy takes the name of the file, which goes into the trash. */
+async function giveName(run: RunContext, path: string, copy: string): Promise<void> {
+  const [target, source] = [await run.root.pathOf(path), await run.root.pathOf(copy)];
+  const aside = await takeAside(run, path, target);
+  try {
+    if (!(await placeNew(source, target))) throw changedMeanwhile(path);
+  } catch (error) {
+    await putBack(run, path, target, aside);
+    throw error;
+  }
+  await syncFolder(dirname(target));
+  await run.journal.write({ type: 'aside-done', aside });
+}
+
+async function takeAside(run: RunContext, path: string, target: string): Promise<string> {
+  const local = await hashStable(target, run.wait);
+  const aside = local === undefined ? undefined : await moveAside(run, path, target, local);
+  if (aside === undefined) throw changedMeanwhile(path);
+  return aside;
+}
+
+/** The copy gets a name that says no more of a conflict, never over a file. */
+async function keepBoth(run: RunContext, { path, copy, since }: FileConflict): Promise<string> {
+  const named = originalOfConflict(copy);
+  const [machine, date] = [named?.machine ?? machineName(), named?.date ?? since.slice(0, 10)];
+  const source = await run.root.pathOf(copy);
+  for (let number = 1; ; number += 1) {
+    const other = keptPath(path, machine, date, number);
+    const target = await run.root.pathOf(other);
+    if (!(await placeNew(source, target))) continue;
+    await syncFolder(dirname(target));
+    return other;
+  }
+}
+
+/** New content first, then what is gone. False when the bucket has to wait for the next run. */
+async function follow(run: RunContext, changed: string | null, gone: string): Promise<boolean> {
+  try {
+    if (changed !== null) {
+      const outcome = await uploadFile(run, changed, run.baseline.get(changed) ?? null);
+      if (outcome !== 'written') return false;
+    }
+    const agreed = run.baseline.get(gone);
+    return agreed === undefined || (await deleteRemote(run, gone, agreed)) === 'deleted';
+  } catch (error) {
+    run.signal?.throwIfAborted();
+    if (error instanceof S3RequestError || error instanceof PathProblem) return false;
+    throw error;
+  }
+}
+
+/** The pair is no longer in conflict when the last one is resolved. */
+async function endState(run: RunContext, open: number): Promise<void> {
+  const before = await storedStatus(run.pair.folder);
+  if (open > 0 || before?.state !== 'conflicts') return;
+  await writeStatus(run.pair, 'idle', 'The conflicts are resolved.', { at: run.now() });
+}
+
+function changedMeanwhile(path: string): PathProblem {
+  return new PathProblem('changing', `${path} was changed just now; look at it again`);
+}

@@ -1,0 +1,157 @@
+import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { listConflicts } from '../../../src/bisync/conflict-list.ts';
+import { diffConflict } from '../../../src/bisync/conflict-diff.ts';
+import { readMemory } from '../../../src/bisync/pair-memory.ts';
+import { pairFolder, readPairs, readStatus } from '../../../src/bisync/pair.ts';
+import { resolveConflicts, type Keep } from '../../../src/bisync/resolve-conflicts.ts';
+import { createS3Client } from '../../../src/s3/client.ts';
+import {
+  openDevice,
+  startTestBucket,
+  type Device,
+  type TestBucket,
+} from '../../support/devices.ts';
+
+let bucket: TestBucket;
+beforeEach(async () => {
+  bucket = await startTestBucket();
+  onTestFinished(() => bucket[Symbol.asyncDispose]());
+});
+
+async function device(name: string): Promise<Device> {
+  const opened = await openDevice(bucket, name);
+  onTestFinished(() => opened.dispose());
+  return opened;
+}
+
+/** A device with an open conflict of `n.md`; the cloud's version has the name. */
+async function inConflict(): Promise<Device> {
+  const laptop = await device('laptop');
+  await laptop.write('n.md', 'agreed\n');
+  await laptop.write('other.md', 'x');
+  await laptop.sync();
+  await laptop.write('n.md', 'agreed\nmine\n');
+  await utimes(join(laptop.root, 'n.md'), 2_000_000_000, 2_000_000_000);
+  await bucket.put('n.md', 'agreed\ntheirs\n', { 'x-amz-meta-mtime': '1000000000' });
+  const result = await laptop.sync({ profile: 'safe' });
+  expect(result).toMatchObject({ exitCode: 3, state: 'conflicts', openConflicts: 1 });
+  return laptop;
+}
+
+async function conflictsOn(one: Device): ReturnType<typeof listConflicts> {
+  const [pair] = await readPairs(one.host);
+  const { openConflicts } = await readMemory(pairFolder(one.host, pair!.id));
+  return listConflicts(one.root, openConflicts, false);
+}
+
+const resolve = (one: Device, keep: Keep, paths: readonly string[] | 'all' = ['n.md']) =>
+  resolveConflicts({ access: bucket.access, localRoot: one.root, paths, keep }, one.host);
+
+describe('a conflict', () => {
+  it('is listed with both versions, here and on the machine that only got the copy', async () => {
+    const laptop = await inConflict();
+    const [mine] = await conflictsOn(laptop);
+    expect(mine).toMatchObject({
+      ...{ path: 'n.md', open: true, newer: 'local' },
+      sides: { cloud: { path: 'n.md', size: 14 }, local: { path: mine!.copy, size: 12 } },
+    });
+    const diff = await diffConflict(laptop.root, mine!);
+    expect(diff).toMatchObject({ kind: 'text' });
+    expect(diff.patch).toContain('-theirs\n+mine\n');
+    const desktop = await device('desktop');
+    await desktop.sync();
+    const [theirs] = await conflictsOn(desktop);
+    expect(theirs).toMatchObject({ path: 'n.md', open: false, sides: { cloud: { path: 'n.md' } } });
+  });
+
+  it.each([
+    ['local', 'agreed\nmine\n', 'agreed\ntheirs\n'],
+    ['cloud', 'agreed\ntheirs\n', 'agreed\nmine\n'],
+    ['newer', 'agreed\nmine\n', 'agreed\ntheirs\n'],
+  ] as const)(
+    'resolved with %s has that version on both sides, the other in the trash',
+    async (keep, kept, gone) => {
+      const laptop = await inConflict();
+      const result = await resolve(laptop, keep);
+      expect(result).toMatchObject({ exitCode: 0, openConflicts: 0, problems: [] });
+      expect(result.resolved).toMatchObject([{ path: 'n.md', synced: true }]);
+      expect(await laptop.files()).toEqual(
+        new Map([
+          ['n.md', kept],
+          ['other.md', 'x'],
+        ]),
+      );
+      expect(await bucket.objects()).toEqual(await laptop.files());
+      expect(await laptop.trash()).toContain(gone);
+      const [pair] = await readPairs(laptop.host);
+      expect((await readStatus(pairFolder(laptop.host, pair!.id)))?.state).toBe('idle');
+      expect(await resolve(laptop, keep)).toMatchObject({ exitCode: 0, resolved: [] });
+      expect((await laptop.sync()).counts).toMatchObject({
+        uploaded: 0,
+        deletedRemote: 0,
+        unchanged: 2,
+      });
+    },
+  );
+
+  it('resolved with both gives the copy a plain name, over nothing', async () => {
+    const laptop = await inConflict();
+    const [{ copy } = { copy: '' }] = await conflictsOn(laptop);
+    const plain = copy.replace('conflict ', '').replace(' 1)', ')');
+    await laptop.write(plain, 'was there');
+    const { resolved } = await resolve(laptop, 'both', [copy]);
+    expect(resolved).toMatchObject([
+      { kept: 'both', other: plain.replace(')', ' 2)'), synced: true },
+    ]);
+    expect(await conflictsOn(laptop)).toEqual([]);
+    await laptop.sync();
+    expect(await bucket.objects()).toEqual(await laptop.files());
+    expect([...(await laptop.files()).values()].sort()).toEqual(
+      ['agreed\nmine\n', 'agreed\ntheirs\n', 'was there', 'x'].sort(),
+    );
+  });
+
+  it('resolved offline reaches the bucket with the next sync', async () => {
+    const laptop = await inConflict();
+    const offline = createS3Client({ ...bucket.access, endpoint: 'http://127.0.0.1:1' });
+    const result = await resolveConflicts(
+      { access: bucket.access, localRoot: laptop.root, paths: 'all', keep: 'local' },
+      laptop.host,
+      { s3: offline },
+    );
+    expect(result).toMatchObject({ exitCode: 3, resolved: [{ synced: false }], openConflicts: 0 });
+    expect(await laptop.read('n.md')).toBe('agreed\nmine\n');
+    expect(await laptop.sync()).toMatchObject({
+      exitCode: 0,
+      counts: { uploaded: 1, deletedRemote: 1 },
+    });
+    expect(await bucket.objects()).toEqual(await laptop.files());
+  });
+
+  it('whose file another device changed meanwhile loses nothing', async () => {
+    const laptop = await inConflict();
+    await bucket.put('n.md', 'a third version\n');
+    expect(await resolve(laptop, 'local')).toMatchObject({
+      exitCode: 3,
+      resolved: [{ synced: false }],
+    });
+    await laptop.sync();
+    const everything = [...(await bucket.objects()).values(), ...(await laptop.trash())];
+    expect(everything).toEqual(
+      expect.arrayContaining(['agreed\nmine\n', 'a third version\n', 'agreed\ntheirs\n']),
+    );
+  });
+
+  it('that is not there, or is several, is said so', async () => {
+    const laptop = await inConflict();
+    await expect(resolve(laptop, 'local', ['nothing.md'])).rejects.toMatchObject({
+      code: 'no-conflict',
+    });
+    const [{ copy } = { copy: '' }] = await conflictsOn(laptop);
+    await laptop.write(copy.replace(' 1)', ' 2)'), 'another');
+    await expect(resolve(laptop, 'local')).rejects.toMatchObject({ code: 'several-conflicts' });
+    expect((await resolve(laptop, 'local', [copy])).resolved).toHaveLength(1);
+  });
+});
