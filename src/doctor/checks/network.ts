@@ -111,7 +111,7 @@ async function network(facts: Facts): Promise<Observation[]> {
   if (server.ok || storage?.ok === true) return [ok('The network can be used')];
   const alike = storage === undefined || storage.why === server.why;
   // Each has its own trouble; then each tells it.
-  if (!alike || !OFFLINE.has(server.why)) return [ok('The network can be used')];
+  if (!alike || !OFFLINE.has(server.why)) return [];
   const summary =
     storage === undefined
       ? 'The server cannot be reached'

@@ -7,7 +7,9 @@ import { systemClock } from '../../../src/platform/clock.ts';
 import { createS3Client } from '../../../src/s3/client.ts';
 import { openSession, STORED } from '../../../src/session/open.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
+import { updateConfiguration } from '../../../src/session/configuration.ts';
 import { visit } from '../../support/doctor.ts';
+import { freePort } from '../../support/free-port.ts';
 import { openMountUser, type MountUser } from '../../support/mount-user.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
@@ -23,6 +25,7 @@ beforeAll(async () => {
       'foreign',
       'ending',
       'littered',
+      'serverless',
     ],
   });
 });
@@ -137,6 +140,21 @@ test('an API key that the server does not know', async () => {
   ]);
   expect(seen.of('key')).toMatchObject([{ level: 'skipped' }]);
   // What is stored is enough for the bucket.
+  expect(seen.of('bucket')).toMatchObject([{ level: 'ok' }]);
+});
+
+test('without the server the bucket is looked at all the same', async () => {
+  const user = await newUser('serverless');
+  const gone = `http://127.0.0.1:${await freePort()}`;
+  await updateConfiguration(user.host, ({ contexts }) => {
+    for (const context of Object.values(contexts)) context.server = gone;
+  });
+  const seen = await visit(user.host);
+  expect(seen.exitCode).toBe(5);
+  expect(seen.trouble).toEqual([`server: The server cannot be reached at ${gone}`]);
+  expect(seen.of('key')).toMatchObject([
+    { level: 'skipped', cause: `The server cannot be reached at ${gone}` },
+  ]);
   expect(seen.of('bucket')).toMatchObject([{ level: 'ok' }]);
 });
 
