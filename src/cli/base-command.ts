@@ -164,9 +164,16 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
         stack: error.stack,
       });
     }
-    printError(report, this.out, this.out.options.verbose ? error.stack : undefined);
+    // Where a person can put it right, where in the program it was found is only noise.
+    const isOurs = report.code === 'unexpected' || report.code === 'bug';
+    printError(report, this.out, isOurs && this.out.options.verbose ? error.stack : undefined);
     process.exitCode = report.exitCode;
     return Promise.resolve();
+  }
+
+  /** Broken at spaces for the terminal; on one line in a pipe, for grep. */
+  protected wrapped(text: string): string {
+    return wrap(text, widthOf(this.out.options.stderr));
   }
 
   /** For an error of the command line. */
@@ -203,21 +210,27 @@ function unsetBooleans(command: typeof Command): Record<string, false> {
   return Object.fromEntries(names);
 }
 
-/** The error on stderr: one JSON line for programs; what happened and what to do for people. */
+/**
+ * The error on stderr: one JSON line for programs; what happened and what to do for people. In a
+ * pipe each line stays whole, for grep.
+ */
 export function printError(report: ErrorReport, out: Output, stack?: string): void {
   const { stderr } = out.options;
   if (out.json) {
     stderr.write(`${JSON.stringify({ error: report })}\n`);
     return;
   }
-  // In a pipe a message stays on one line, for grep.
-  const width = stderr.columns === undefined || stderr.columns === 0 ? Infinity : stderr.columns;
+  const width = widthOf(stderr);
   const message = wrap(`Error: ${stripVTControlCharacters(report.message)}`, width);
   stderr.write(`${message.replace(/^Error:/, out.style('red', 'Error:'))}\n`);
   for (const suggestion of report.suggestions) {
     stderr.write(`${wrap(`  ${suggestion}`, width, '    ')}\n`);
   }
   if (stack !== undefined) out.detail(stack);
+}
+
+function widthOf({ columns }: { columns?: number | undefined }): number {
+  return columns === undefined || columns === 0 ? Infinity : columns;
 }
 
 /** What can be said before the flags are parsed, so that even a parse error has its form. */

@@ -77,6 +77,8 @@ export default class Setup extends BaseCommand<typeof Setup> {
   protected override async catch(error: Error): Promise<void> {
     await super.catch(error);
     const done = this.#done().join(', ');
-    if (done !== '') this.out.note(`Done so far: ${done}. Run it again: it goes on from there.`);
+    const again = 'Run it again: it goes on from there.';
+    if (done !== '') this.out.note(this.wrapped(`Done so far: ${done}. ${again}`));
+    else if (this.signal.aborted) this.out.note(again);
   }
 }

@@ -64,7 +64,8 @@ export function describeFirstSync(plan: FirstSyncPlan): string {
     line('leave out', problems.length, 'that cannot be synced'),
   ].filter((each) => each !== undefined);
   return [
-    `${plan.root} is not empty. The first sync would`,
+    `${plan.root} is not empty.`,
+    'The first sync would',
     ...(lines.length === 0 ? ['  move nothing'] : lines),
     'and delete nothing on either side.',
   ].join('\n');

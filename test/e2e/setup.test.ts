@@ -153,7 +153,8 @@ describe('cloud setup', () => {
     }
     const path = ['--path', join(user.root, 'link')];
     const plan = [
-      `${real} is not empty. The first sync would`,
+      `${real} is not empty.`,
+      'The first sync would',
       '  upload 1 file only here (9 B)',
       '  download 1 file only in the bucket (9 B)',
       '  keep both versions of 1 file different on both sides',

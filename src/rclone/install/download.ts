@@ -83,7 +83,7 @@ async function fetchAll(options: DownloadOptions): Promise<void> {
       if (attempt >= ATTEMPTS || (gained <= 0 && isUnreachable(error))) {
         throw new AbortError(
           'download-failed',
-          `${options.url.host} could not be reached (${reasonOf(error)}).`,
+          `${options.url.host} could not be reached (${reasonOf(error)})${byProxy(options, error)}.`,
           { exitCode: ExitCode.unreachable, cause: error },
         );
       }
@@ -139,10 +139,14 @@ function responseOf(stream: ReturnType<typeof got.stream>): Promise<Response> {
 }
 
 /** Where in the file the answer's body belongs; `again` when it must be asked for from the start. */
-function judge(response: Response, { url }: DownloadOptions, offset: number): number | 'again' {
+function judge(response: Response, options: DownloadOptions, offset: number): number | 'again' {
+  const { url } = options;
   const { statusCode, headers } = response;
   if (statusCode >= 500 || statusCode === 429) throw new Error(`status ${statusCode}`);
   if (statusCode === 416 && offset > 0) return 'again';
+  if (statusCode === 403 || statusCode === 407) {
+    throw wrong(url, `was refused (status ${statusCode})${byProxy(options)}`);
+  }
   if (statusCode !== 200 && statusCode !== 206)
     throw wrong(url, `is not there (status ${statusCode})`);
   if (/^(text\/html|application\/xhtml)/i.test(headers['content-type'] ?? '')) {
@@ -177,6 +181,14 @@ function wrong(url: URL, what: string): AbortError {
   });
 }
 
+/** Names the proxy that may be to blame, without its user and password. */
+function byProxy({ url, env }: DownloadOptions, error?: unknown): string {
+  if (error !== undefined && !codeOf(error).startsWith('ERR_PROXY')) return '';
+  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const proxy = env[name.toLowerCase()] ?? env[name] ?? '';
+  return URL.canParse(proxy) ? `; ${name} names the proxy ${new URL(proxy).host}` : '';
+}
+
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
@@ -190,7 +202,7 @@ function isUnreachable(error: unknown): boolean {
   return (
     ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'].includes(
       codeOf(error),
-    ) || /certificate|CERT_/i.test(`${codeOf(error)} ${String(error)}`)
+    ) || /certificate|CERT_|ERR_PROXY/i.test(`${codeOf(error)} ${String(error)}`)
   );
 }
 

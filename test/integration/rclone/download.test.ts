@@ -198,6 +198,23 @@ describe('download', () => {
     await expect(download(options)).rejects.toThrow('enough');
   });
 
+  test('a proxy that refuses is named, without its password, and not asked again', async () => {
+    const clock = noWait();
+    const proxy = await serve((_request, response) => response.writeHead(403).end());
+    const address = proxy.url.replace('//', '//me:hidden-word@');
+    const env = { HTTP_PROXY: address, HTTPS_PROXY: address };
+    const host = new URL(proxy.url).host;
+    for (const url of ['http://somewhere.invalid', 'https://somewhere.invalid']) {
+      const refused: unknown = await download(await from(url, { env, clock })).catch(
+        (error: unknown) => error,
+      );
+      expect(String(refused)).toMatch(/somewhere\.invalid.* (was refused|could not be reached)/);
+      expect(String(refused)).toContain(`names the proxy ${host}`);
+      expect(`${String(refused)} ${JSON.stringify(refused)}`).not.toContain('hidden-word');
+    }
+    expect(clock.slept).toEqual([]);
+  });
+
   test('the proxy of the environment is used, and NO_PROXY is honoured', async () => {
     const server = await serve((request, response) => sendFile(data, request, response));
     const proxy = await serve((request, response) => {
