@@ -3,14 +3,13 @@ import { dirname } from 'node:path';
 import { isErrno, syncFolder } from '../platform/atomic-file.ts';
 import {
   copyDurably,
-  fingerprintOf,
   hashStable,
-  isSameContent,
   placeNew,
   temporaryBeside,
   type LocalVersion,
 } from './local-file.ts';
 import { conflictPath } from './names.ts';
+import { PathProblem } from './problems.ts';
 import { problemOf, reportProblem } from './path-failure.ts';
 import type { ConflictRecord, MovedAside, RunContext } from './run-context.ts';
 import { isVersion } from './upload.ts';
@@ -29,14 +28,25 @@ export async function moveAside(
 ): Promise<string | undefined> {
   const aside = await run.trash.take(path, target, local.md5, run.journal);
   if (aside === undefined) return undefined;
-  const moved = await fingerprintOf(aside);
-  if (moved === undefined || !isSameContent(moved, local.fingerprint)) {
+  // By its content: there are programs that keep size and time of what they write into.
+  const moved = await hashMoved(run, aside);
+  if (moved?.md5 !== local.md5) {
     await putBack(run, path, target, aside);
     return undefined;
   }
-  const { size, modified } = moved;
+  const { size, modified } = moved.fingerprint;
   run.tally.asides.push({ path, aside, fingerprint: { size, modified } });
   return aside;
+}
+
+/** Undefined also when a program writes to it all the time. */
+async function hashMoved(run: RunContext, aside: string): Promise<LocalVersion | undefined> {
+  try {
+    return await hashStable(aside, run.wait);
+  } catch (error) {
+    if (error instanceof PathProblem) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -1,11 +1,11 @@
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
-import { decodeRcloneName, encodeRcloneName } from './names.ts';
+import { decodeRcloneName, encodeRcloneName, hasLookAlike } from './names.ts';
 import type { Version } from './versions.ts';
 
 const HEADER = '# bisync listing v1 from ';
 /** flags, size, hash or `-`, id, time, quoted path */
-const LINE = /^(\S) +(-?\d+) (\S+) (\S+) (\S+) "(.*)"$/s;
+const LINE = /^(\S) +(-?\d+) (\S+) \S+ \S+ "(.*)"$/s;
 const NO_TIME = '0001-01-01T00:00:00.000000000+0000';
 
 export interface ParsedListing {
@@ -30,12 +30,13 @@ export function parseListing(text: string): ParsedListing {
     if (line === '') continue;
     const match = LINE.exec(line);
     if (match === null) throw unknownFormat(`the line ${line.slice(0, 120)}`);
-    const [, flags, size, hash, , , quoted = ''] = match;
+    const [, flags, size, hash, quoted = ''] = match;
     if (flags === 'd') continue;
     const path = unquote(quoted);
     if (path === undefined) unreadableNames.push(quoted);
     else {
-      const real = path.split('/').map(decodeRcloneName).join('/');
+      // Nearly all names are as they are shown, and a folder may hold a million of them.
+      const real = hasLookAlike(path) ? path.split('/').map(decodeRcloneName).join('/') : path;
       files.set(real, { size: Number(size), md5: parseHash(hash ?? '-') });
     }
   }
@@ -49,7 +50,7 @@ export function formatListing(
 ): string {
   const time = new Date(nowMs).toISOString().replace('Z', '000000+0000');
   const lines = [...files].map(([path, { size, md5 }]) => {
-    const shown = path.split('/').map(encodeRcloneName).join('/');
+    const shown = isShownAsItIs(path) ? path : path.split('/').map(encodeRcloneName).join('/');
     const hash = md5 === null ? '-' : `md5:${md5}`;
     return { shown, line: `- ${String(size).padStart(8)} ${hash} - ${NO_TIME} ${quote(shown)}` };
   });
@@ -57,11 +58,14 @@ export function formatListing(
   return `${[HEADER + time, ...lines.map(({ line }) => line)].join('\n')}\n`;
 }
 
+function isShownAsItIs(path: string): boolean {
+  return !hasLookAlike(path) && !/[\u0000-\u001f\u007f]|(?:^|\/)\.{1,2}(?:\/|$)/.test(path);
+}
+
 function parseHash(text: string): string | null {
   if (text === '-') return null;
-  const hex = /^md5:([0-9a-f]{32})$/.exec(text)?.[1];
-  if (hex === undefined) throw unknownFormat(`the hash ${text.slice(0, 60)}`);
-  return hex;
+  if (!/^md5:[0-9a-f]{32}$/.test(text)) throw unknownFormat(`the hash ${text.slice(0, 60)}`);
+  return text.slice(4);
 }
 
 const SIMPLE: Readonly<Record<string, string>> = {

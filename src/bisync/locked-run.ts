@@ -123,7 +123,9 @@ async function syncOnce(
   if (checkAccess && !scan.accessFile && options.approve === undefined) throw accessCheckFailed();
   announce(run, approved);
   await around.afterPlan?.();
-  await writeStatus(pair, 'syncing', 'Files are being moved.', { at: host.clock.now(), runId });
+  if (approved.actions.length > 0) {
+    await writeStatus(pair, 'syncing', 'Files are being moved.', { at: host.clock.now(), runId });
+  }
   const next = await executeAndRemember(run, approved, { memory, local: scan.local });
   await settleRun(run, stored !== undefined);
   await tidyTrash(run, next, scan.own.trashes, options.trash);

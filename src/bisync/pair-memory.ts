@@ -63,7 +63,9 @@ export async function writeMemory(pairFolder: string, memory: PairMemory): Promi
       modified: String(fingerprint.modified),
     })),
   };
-  await writeFileAtomic(join(pairFolder, 'memory.json'), `${JSON.stringify(stored)}\n`);
+  const [path, text] = [join(pairFolder, 'memory.json'), `${JSON.stringify(stored)}\n`];
+  // Most runs change nothing, and each write waits for the disk.
+  if ((await readTextIfExists(path)) !== text) await writeFileAtomic(path, text);
 }
 
 /** A conflict is open as long as its copy is there; a person ends it by deleting or renaming one. */

@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('local replace: verified in the trash', 'what was moved is not looked at', [
     'bisync/aside.ts',
-    'if (moved === undefined || !isSameContent(moved, local.fingerprint)) {',
+    'if (moved?.md5 !== local.md5) {',
     'if (moved === undefined) {',
   ]),
   mutant('local replace: link() overwrites nothing', 'the new file is renamed over', [

@@ -1,8 +1,10 @@
-import { open, rename, rm, symlink } from 'node:fs/promises';
+import { statSync, utimesSync, writeFileSync } from 'node:fs';
+import { open, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
+import { watchFiles } from '../../support/file-barrier.ts';
 import {
   openDevice,
   startTestBucket,
@@ -47,6 +49,27 @@ it('a file that is gone before its upload is a change for the next run, not agre
   expect(first).toMatchObject({ exitCode: 3, movedOn: ['b.md'], counts: { uploaded: 0 } });
   expect((await laptop.sync()).exitCode).toBe(0);
   expect(await bucket.objects()).toEqual(await laptop.files());
+});
+
+it('a program that keeps size and time of a file, as encrypted containers do, is not overlooked', async () => {
+  const target = inRoot('b.md');
+  await laptop.write('b.md', 'agreed');
+  await utimes(target, 1000, 1000);
+  await laptop.sync();
+  await bucket.put('b.md', 'theirs');
+  onTestFinished(() => watchFiles(undefined));
+  await watchFiles(({ operation, path, when }) => {
+    if (operation !== 'rename' || path !== target || when !== 'before') return;
+    const { atime, mtime } = statSync(target);
+    writeFileSync(target, 'edited');
+    utimesSync(target, atime, mtime);
+  });
+  await laptop.sync();
+  await watchFiles(undefined);
+  await laptop.sync();
+  const live = await bucket.objects();
+  expect([...live.values()].sort()).toEqual(['a', 'edited', 'theirs']);
+  expect(await laptop.files()).toEqual(live);
 });
 
 describe('a folder', () => {
