@@ -1,4 +1,4 @@
-import type { CloseReason } from './event-connection.ts';
+import type { CloseReason } from './event-stream-end.ts';
 
 /** First and longest pause in milliseconds. */
 const PAUSES: Record<CloseReason, readonly [first: number, longest: number] | undefined> = {

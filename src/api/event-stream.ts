@@ -2,14 +2,9 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import type { Clock } from '../platform/clock.ts';
 import { systemClock } from '../platform/clock.ts';
 import { StreamMessage, type Hello, type Resync, type TenantEvent } from './contract/events.ts';
-import {
-  connect,
-  pause,
-  StreamEnd,
-  type CloseReason,
-  type ConnectionOptions,
-  type EventConnection,
-} from './event-connection.ts';
+import { connect, pause, type EventConnection } from './event-connection.ts';
+import type { ConnectionOptions } from './event-request.ts';
+import { StreamEnd, type CloseReason } from './event-stream-end.ts';
 import { Backoff } from './event-backoff.ts';
 
 export type StreamItem =

@@ -8,6 +8,10 @@ export const CreateTenant = z.strictObject({
   name: z.string().check(z.minLength(1), z.maxLength(200)),
   /** Answer with an API key that is bound to the new tenant. */
   issue_api_key: z.optional(z.boolean()),
+  /** A service of the tenant's that is told of uploads: https, without credentials in it. */
+  sync_url: z.optional(
+    z.url({ protocol: /^https$/ }).check(z.maxLength(2048), z.regex(/^https:\/\/[^/@]+(?:\/|$)/)),
+  ),
 });
 export type CreateTenant = z.infer<typeof CreateTenant>;
 
