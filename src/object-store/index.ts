@@ -54,6 +54,10 @@ export interface ObjectStore {
   readonly url: string;
   readonly faults: Faults;
   readonly requests: RequestLog;
+  /** Waits, two seconds at most, until webhooks have what happened so far. */
+  delivered(): Promise<void>;
+  /** How many notifications were given up, those of a stop included once `close` is over. */
+  readonly undelivered: number;
   /** Ends what is under way, then releases port and folder. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -210,6 +214,10 @@ function running(store: Store, requests: RequestLog, server: Server, lock: Lock)
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     faults: store.faults,
     requests,
+    delivered: () => store.notifier.settle(),
+    get undelivered() {
+      return store.notifier.undelivered;
+    },
     close: () => (closing ??= close()),
   };
 }

@@ -61,16 +61,23 @@ export interface NotifierOptions {
   configurationOf: (bucket: string) => string | undefined;
 }
 
+/** How long a stop waits for deliveries that are under way. */
+const SETTLE_MS = 2000;
+
 /**
  * Deliveries to webhooks as Tigris makes them: at least once while the store runs, unordered, a
- * 2xx acknowledges, 10 s time-out, three retries, then dropped. A hint, not a log: what waits
- * when the store stops is lost.
+ * 2xx acknowledges, 10 s time-out, three retries, then dropped. A hint, not a log: at a stop what
+ * waits is tried once more, and what was dropped is counted, so that the receiver can be told.
  */
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #waiting = new Map<string, Event[]>();
   readonly #delivering = new Set<Promise<void>>();
+  /** No further tries. */
+  readonly #stopping = new AbortController();
+  /** No answer is waited for any more. */
   readonly #stopped = new AbortController();
+  #undelivered = 0;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -78,7 +85,7 @@ export class Notifier {
 
   notify(name: EventName, bucket: string, object: ObjectRecord): void {
     const text = this.#options.configurationOf(bucket);
-    if (text === undefined || this.#stopped.signal.aborted) return;
+    if (text === undefined) return;
     const configuration = JSON.parse(text) as NotificationConfiguration;
     if (configuration.enabled === false || !parseFilter(configuration.filter)(object)) return;
     const event: Event = {
@@ -111,12 +118,14 @@ export class Notifier {
   }
 
   async #deliver(configuration: NotificationConfiguration, events: Event[]): Promise<void> {
-    const { signal } = this.#stopped;
+    const { signal } = this.#stopping;
     for (const retryAfter of [...RETRY_AFTER_MS, undefined]) {
-      if (signal.aborted || (await this.#post(configuration, events))) return;
-      if (retryAfter === undefined) return;
+      if (await this.#post(configuration, events)) return;
+      if (retryAfter === undefined) break;
       await this.#options.clock.sleep(retryAfter, signal).catch(() => undefined);
+      if (signal.aborted) break;
     }
+    this.#undelivered += events.length;
   }
 
   async #post({ web_hook, auth }: NotificationConfiguration, events: Event[]): Promise<boolean> {
@@ -137,8 +146,26 @@ export class Notifier {
     }
   }
 
-  /** Ends all deliveries and waits for them to have ended. */
+  get undelivered(): number {
+    return this.#undelivered;
+  }
+
+  /** Waits until nothing waits and nothing is under way, but not for long. */
+  async settle(): Promise<void> {
+    const end = AbortSignal.timeout(SETTLE_MS);
+    const timeout = new Promise<void>((resolve) => {
+      end.addEventListener('abort', () => resolve(), { once: true });
+    });
+    while (!end.aborted && this.#waiting.size + this.#delivering.size > 0) {
+      const batch = new Promise<void>((resolve) => setImmediate(resolve));
+      await Promise.race([timeout, Promise.all([batch, ...this.#delivering])]);
+    }
+  }
+
+  /** Lets what is under way end its present try, then ends all deliveries. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.settle();
     this.#stopped.abort();
     await Promise.all(this.#delivering);
   }

@@ -4,12 +4,16 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from './db/sqlite.ts';
 import type { AccessTokens } from './domain/access-tokens.ts';
 import type { Intents } from './domain/intents.ts';
+import type { WebhookFor } from './events/bucket-notifications.ts';
+import type { EventBus } from './events/event-bus.ts';
+import { SyncForwarder } from './events/sync-forward.ts';
 import { useAuthentication } from './plugins/authentication.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
 import { authRoutes } from './routes/auth.ts';
+import { eventRoutes } from './routes/events.ts';
 import { mountRoutes } from './routes/mount.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { tenantRoutes } from './routes/tenants.ts';
@@ -23,6 +27,11 @@ export interface AppDeps {
   accessTokens: AccessTokens;
   jwks: { keys: JWK[] };
   bucketPrefix: string;
+  bus: EventBus;
+  webhookFor: WebhookFor;
+  webhookToken: (tenantId: string) => string;
+  /** Whether the sync address of a tenant may be in a private network. */
+  allowPrivateSync: boolean;
   version: string;
   logger: FastifyServerOptions['logger'];
 }
@@ -59,5 +68,11 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   authRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);
+  const forwarder = new SyncForwarder({
+    allowPrivate: deps.allowPrivateSync,
+    onError: (err, tenant) =>
+      app.log.warn({ err, tenant }, 'the sync address of a tenant was not told'),
+  });
+  eventRoutes(app, { ...deps, forwarder }, guards);
   return app;
 }

@@ -14,6 +14,12 @@ import { loadMasterKey } from './domain/master-key.ts';
 import { recover, type RecoveryReport } from './domain/recovery.ts';
 import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
 import { ServerStartError } from './errors.ts';
+import type { WebhookFor } from './events/bucket-notifications.ts';
+import { LocalEventBus } from './events/event-bus.ts';
+import { EventLog } from './events/event-log.ts';
+import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
+import { keepEvents } from './events/upkeep.ts';
+import { webhookToken } from './events/webhook.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
@@ -41,6 +47,8 @@ export interface RunningServer {
   objectStore: StorageHandle['objectStore'];
   /** Finishes what an earlier run left; also done at start and every minute. */
   recover(): Promise<RecoveryReport>;
+  /** Sets notifications, announces what ends, forgets old events; also done every minute. */
+  upkeep(): Promise<void>;
   /** Answers running requests, then closes storage and database. */
   close(): Promise<void>;
 }
@@ -59,21 +67,39 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await using opened = new AsyncDisposableStack();
   const { db, masterKey, keys } = await openState(settings, clock, opened);
   const storage = await openStorage(settings, masterKey, clock);
+  const { objectStore } = storage;
+  const mark = new DeliveryMark(filesIn(settings.dataFolder).deliveryMark);
+  opened.defer(() => mark.end(objectStore?.undelivered ?? 0));
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
   const intents = new Intents(db, clock);
+  const log = new EventLog(db, clock);
+  const bus = new LocalEventBus(log);
   const recovery = { db, clock, storage: provider, intents };
 
-  const listening = { url: settings.publicUrl ?? '' };
+  const listening = { url: settings.publicUrl ?? '', address: '' };
+  const webhookFor: WebhookFor = (tenantId) => {
+    // Our own storage is on this machine; another one reaches us where clients do.
+    const base = settings.storage.kind === 'embedded' ? listening.address : settings.publicUrl;
+    if (base === undefined) return undefined;
+    const token = webhookToken(masterKey, tenantId);
+    return { url: `${base}/webhooks/tigris/${tenantId}`, token };
+  };
   const app = buildApp({
     ...recovery,
     accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
     jwks: keys.jwks,
     bucketPrefix: settings.bucketPrefix,
+    bus,
+    webhookFor,
+    webhookToken: (tenantId) => webhookToken(masterKey, tenantId),
+    allowPrivateSync: settings.allowPrivateSync,
     version: options.version,
     logger: logOptions(settings.logLevel ?? 'info', options.logStream),
   });
   opened.defer(() => app.close());
+  // What was written until now is still told, as long as we listen.
+  opened.defer(() => objectStore?.delivered());
   const seeded = await bootstrap({
     db,
     clock,
@@ -82,9 +108,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   logBootstrap(app, seeded);
   await runRecovery(app, recovery);
-  const address = await listen(app, settings);
-  listening.url = settings.publicUrl ?? address;
-  const timer = setInterval(() => void runRecovery(app, recovery), RECOVERY_EVERY_MS).unref();
+  const announce = (): Promise<void> => announceLostEvents(db, bus);
+  await (objectStore === undefined ? announce() : mark.begin(announce));
+  listening.address = await listen(app, settings);
+  listening.url = settings.publicUrl ?? listening.address;
+  const upkeep = (): Promise<void> => keepEvents({ ...recovery, log, bus, webhookFor }, app.log);
+  await watchBuckets(app, settings, upkeep);
+  const timer = setInterval(() => {
+    void runRecovery(app, recovery);
+    void upkeep();
+  }, RECOVERY_EVERY_MS).unref();
   opened.defer(() => clearInterval(timer));
 
   const running = opened.move();
@@ -93,8 +126,9 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     storageUrl: provider.endpointUrl,
     dataFolder: settings.dataFolder,
     adminTokenFile: seeded.tokenFile,
-    objectStore: storage.objectStore,
+    objectStore,
     recover: () => recover(recovery),
+    upkeep,
     close: () => running.disposeAsync(),
   };
 }
@@ -142,6 +176,19 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
   const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
+}
+
+/** Our own storage is set at once; another one may take its time, or be out of reach. */
+async function watchBuckets(
+  app: FastifyInstance,
+  settings: ServerSettings,
+  upkeep: () => Promise<void>,
+): Promise<void> {
+  if (settings.storage.kind === 'external' && settings.publicUrl === undefined) {
+    app.log.warn('CLOUD_SERVER_PUBLIC_URL is not set: the storage cannot notify of changes');
+  }
+  const keeping = upkeep();
+  if (settings.storage.kind === 'embedded') await keeping;
 }
 
 async function runRecovery(

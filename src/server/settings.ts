@@ -50,6 +50,8 @@ export interface ServerSettings {
   bucketPrefix: string;
   /** Where new buckets lie: Tigris's `X-Tigris-Regions`; undefined: its default. */
   bucketRegions: string | undefined;
+  /** Whether the sync address of a tenant may be in a private network. */
+  allowPrivateSync: boolean;
 }
 
 /** What the command line says; it wins over the environment. */
@@ -99,6 +101,7 @@ export async function readSettings(
     storage: await readStorage(read, overrides),
     bucketPrefix: readBucketPrefix(read),
     bucketRegions: read.text('BUCKET_REGIONS'),
+    allowPrivateSync: read.flag('SYNC_PRIVATE'),
   };
 }
 
@@ -181,6 +184,12 @@ class Variables {
     return port;
   }
 
+  flag(name: string): boolean {
+    const value = this.text(name);
+    if (value !== undefined && value !== '0' && value !== '1') throw invalid(name, 'is not 0 or 1');
+    return value === '1';
+  }
+
   url(name: string): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -222,6 +231,7 @@ export function filesIn(folder: string): {
   masterKey: string;
   storagePort: string;
   storage: string;
+  deliveryMark: string;
 } {
   return {
     database: join(folder, 'server.sqlite'),
@@ -229,5 +239,6 @@ export function filesIn(folder: string): {
     masterKey: join(folder, 'server.key'),
     storagePort: join(folder, 'storage-port'),
     storage: join(folder, 'storage'),
+    deliveryMark: join(folder, 'delivering'),
   };
 }

@@ -17,6 +17,8 @@ const PATHS = [
   '/api/v1/auth/token',
   '/api/v1/auth/me',
   '/api/v1/admin/tenants',
+  '/tenant/sync',
+  '/webhooks/tigris/x',
   '/healthz',
 ] as const;
 const TYPES = ['application/json', 'application/x-www-form-urlencoded', 'text/plain', 'x'] as const;
@@ -33,6 +35,7 @@ const body = fc.oneof(
         // No valid life together with a valid rest: each would be a key at the storage.
         expires_in: fc.oneof(fc.integer({ max: 59 }), fc.string(), fc.double()),
         prefix: fc.string(),
+        changes: fc.array(fc.object(), { maxLength: 2 }),
       },
       { requiredKeys: ['expires_in'] },
     )

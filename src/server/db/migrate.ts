@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import { ServerStartError } from '../errors.ts';
 import { up as first } from './migrations/0001-first.ts';
+import { up as events } from './migrations/0002-events.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -11,7 +12,10 @@ interface Migration {
 }
 
 /** Forward only: a published one is never changed, a mistake is put right by the next. */
-const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'first', up: first }];
+const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: 'first', up: first },
+  { version: 2, name: 'events', up: events },
+];
 
 interface SchemaMigrations {
   schema_migrations: { version: number; name: string; applied_at: string };

@@ -12,6 +12,7 @@ export interface Schema {
   provisioning_intents: ProvisioningIntentsTable;
   signing_keys: SigningKeysTable;
   audit_events: AuditEventsTable;
+  tenant_events: TenantEventsTable;
 }
 
 export interface TenantsTable {
@@ -23,6 +24,10 @@ export interface TenantsTable {
   region: string;
   created_at: string;
   updated_at: string;
+  /** https address that is told of uploads (SPEC-8, Layer 1); null for none. */
+  sync_url: string | null;
+  /** Hash of address and token that the bucket's notifications were last set to. */
+  webhook: string | null;
 }
 
 /** No row means denied. */
@@ -116,4 +121,18 @@ interface AuditEventsTable {
   data: string;
   previous_hash: string;
   hash: string;
+}
+
+/** Bounded by number and age; the newest row of a tenant stays, so that its position is known. */
+interface TenantEventsTable {
+  tenant_id: string;
+  /** From 1, without gaps, in the order of commits. */
+  seq: number;
+  /** Random: with `seq` the position that a client resumes from. */
+  tag: string;
+  logged_at: string;
+  /** The event as JSON, without its id. */
+  data: string;
+  /** What a second delivery of the same notification has in common with the first. */
+  dedupe: string | null;
 }

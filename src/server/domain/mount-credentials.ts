@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { TenantMountCredentialsTable } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { HttpProblem } from '../errors.ts';
+import type { EventBus } from '../events/event-bus.ts';
 import type { StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 
@@ -12,6 +13,10 @@ export interface MountCredentialDeps {
   db: Database;
   clock: Clock;
   storage: StorageProvider;
+}
+
+export interface RevocationDeps extends MountCredentialDeps {
+  bus: EventBus;
 }
 
 type Row = Selectable<TenantMountCredentialsTable>;
@@ -103,7 +108,7 @@ export async function confirmMountCredential(
  *   confirmed it, so that nobody takes a key for dead that still opens the bucket
  */
 export async function revokeMountCredential(
-  deps: MountCredentialDeps,
+  deps: RevocationDeps,
   tenant: Tenant,
   id: string,
   actor: Actor,
@@ -111,6 +116,12 @@ export async function revokeMountCredential(
 ): Promise<void> {
   const row = await markRevoked(deps, tenant, id, actor, mayRevoke);
   if (row.tigris_deletion_status === 'completed') return;
+  await deps.bus
+    .publish(tenant.id, [
+      { type: 'credential-revoked', credential_id: id, dedupe: `revoked ${id}` },
+    ])
+    // A hint that cannot be given must not keep the key alive.
+    .catch(() => undefined);
   if (!(await deleteAtProvider(deps, row))) {
     throw new HttpProblem(503, 'revocation-pending', 'The object storage has not confirmed it.', {
       detail: 'The credential is revoked here; its key is deleted as soon as the storage answers.',

@@ -6,6 +6,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { isUniqueViolation } from '../db/sqlite-errors.ts';
 import { HttpProblem } from '../errors.ts';
+import { fingerprint, type WebhookFor } from '../events/bucket-notifications.ts';
 import { StorageError, type StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
@@ -19,6 +20,7 @@ export interface TenantDeps {
   storage: StorageProvider;
   intents: Intents;
   bucketPrefix: string;
+  webhookFor: WebhookFor;
 }
 
 const NAME_ATTEMPTS = 5;
@@ -43,6 +45,8 @@ export async function addTenant(
   try {
     const bucket = await makeBucket(deps, id, request.slug);
     try {
+      const webhook = deps.webhookFor(id);
+      if (webhook !== undefined) await deps.storage.setNotifications(bucket, webhook);
       return await commit(deps, id, bucket, request, actor);
     } catch (error) {
       await removeBucket(deps, id, bucket, error);
@@ -81,6 +85,7 @@ async function commit(
   actor: Actor,
 ): Promise<CreatedTenant> {
   const { db, clock } = deps;
+  const webhook = deps.webhookFor(id);
   const now = new Date(clock.now()).toISOString();
   const tenant = {
     id,
@@ -94,7 +99,12 @@ async function commit(
   return db.transaction().execute(async (transaction) => {
     await transaction
       .insertInto('tenants')
-      .values({ ...tenant, updated_at: now })
+      .values({
+        ...tenant,
+        updated_at: now,
+        sync_url: request.sync_url ?? null,
+        webhook: webhook === undefined ? null : fingerprint(webhook),
+      })
       .execute();
     await transaction
       .insertInto('tenant_policies')
@@ -175,7 +185,9 @@ function unavailable(error: StorageError): HttpProblem {
   return new HttpProblem(
     503,
     full ? 'storage-full' : 'storage-unavailable',
-    full ? 'The disk of the object storage is full.' : 'The object storage did not make a bucket.',
+    full
+      ? 'The disk of the object storage is full.'
+      : 'The object storage did not make the bucket ready.',
     {
       detail: `${error.message}. Nothing was kept.`,
       headers: { 'retry-after': '10' },

@@ -41,6 +41,13 @@ export interface Guards {
   administrator: (scope: Scope) => onRequestAsyncHookHandler;
   /** A credential of an allowed, active tenant with this scope. */
   tenant: (scope: Scope) => onRequestAsyncHookHandler;
+  /**
+   * Whether credential and tenant of a request that goes on still have this right. A short token
+   * may end meanwhile; the credential behind it counts.
+   *
+   * @throws HttpProblem
+   */
+  stillAllowed: (request: FastifyRequest, scope: Scope) => Promise<void>;
 }
 
 /** Checks run before a body is read. The tenant comes from the credential, never from the request. */
@@ -73,6 +80,7 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
       requireScope(principal, scope);
       request.tenant = tenant;
     },
+    stillAllowed: (request, scope) => recheck(deps, principalOf(request), scope),
   };
 }
 
@@ -144,7 +152,25 @@ async function byAccessToken(deps: AuthenticationDeps, token: string): Promise<P
   };
 }
 
-function subjectOf(credential: Credential): string {
+async function recheck(
+  { db, clock }: AuthenticationDeps,
+  { subject, tenantId }: Principal,
+  scope: Scope,
+): Promise<void> {
+  const credential = await db
+    .selectFrom('credentials')
+    .selectAll()
+    .where('id', '=', subject.slice(subjectOf({ id: '' }).length))
+    .executeTakeFirst();
+  if (credential === undefined || credential.tenant_id === null) throw refused('invalid');
+  const state = tokenState(credential, clock);
+  if (state !== 'valid') throw refused(state);
+  assertAllowed(await findTenant(db, tenantId ?? ''));
+  if (parseScopes(credential.scopes).includes(scope)) return;
+  throw new HttpProblem(403, 'scope-missing', `This credential lacks the scope ${scope}.`);
+}
+
+function subjectOf(credential: Pick<Credential, 'id'>): string {
   return `credential:${credential.id}`;
 }
 

@@ -12,6 +12,7 @@ import {
   listMountCredentials,
   mountInfo,
   revokeMountCredential,
+  type RevocationDeps,
 } from '../domain/mount-credentials.ts';
 import {
   actorOf,
@@ -28,7 +29,11 @@ const Params = z.object({ cred_id: z.string() });
 type Params = z.infer<typeof Params>;
 
 /** SPEC-8's four routes, and `confirm`. */
-export function mountRoutes(app: FastifyInstance, deps: IssuanceDeps, guards: Guards): void {
+export function mountRoutes(
+  app: FastifyInstance,
+  deps: IssuanceDeps & RevocationDeps,
+  guards: Guards,
+): void {
   app.get(
     '/tenant/mount/info',
     { onRequest: guards.tenant('mount:read') },

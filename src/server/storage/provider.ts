@@ -16,6 +16,8 @@ export interface StorageProvider {
   createBucket(name: string): Promise<boolean>;
   /** Deletes an empty bucket. */
   deleteBucket(name: string): Promise<void>;
+  /** Has every change in the bucket posted to `url`, with `token` as bearer. */
+  setNotifications(bucket: string, webhook: { url: string; token: string }): Promise<void>;
   /** @returns the policy's ARN */
   createPolicy(name: string, document: object): Promise<string>;
   /** ARN of the policy with this very name, if there is one. */

@@ -9,7 +9,7 @@ const DEADLINE_MS = 10_000;
 export interface SignedRequest {
   /** For errors and logs: `CreateBucket`. */
   action: string;
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'HEAD';
+  method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' | 'HEAD';
   url: string;
   headers?: Record<string, string>;
   body?: string;

@@ -58,6 +58,20 @@ export class TigrisStorage implements StorageProvider {
     }
   }
 
+  /** Tigris's own call; AWS's PutBucketNotificationConfiguration is not there. */
+  async setNotifications(bucket: string, webhook: { url: string; token: string }): Promise<void> {
+    const { url, token } = webhook;
+    await this.#s3({
+      action: 'SetNotifications',
+      method: 'PATCH',
+      url: this.#bucketUrl(bucket),
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        object_notifications: { enabled: true, web_hook: url, auth: { token } },
+      }),
+    });
+  }
+
   createPolicy(name: string, document: object): Promise<string> {
     return this.#iam.createPolicy(name, document);
   }

@@ -12,6 +12,12 @@ CREATE TABLE "signing_keys" ("id" text not null primary key, "status" text not n
 
 CREATE UNIQUE INDEX "signing_keys_one_active" on "signing_keys" ("status") where status = 'active';
 
+CREATE TABLE "tenant_events" ("tenant_id" text not null references "tenants" ("id") on delete cascade, "seq" integer not null, "tag" text not null, "logged_at" text not null, "data" text not null, "dedupe" text, constraint "tenant_events_key" primary key ("tenant_id", "seq"));
+
+CREATE INDEX "tenant_events_age" on "tenant_events" ("logged_at");
+
+CREATE UNIQUE INDEX "tenant_events_dedupe" on "tenant_events" ("tenant_id", "dedupe") where dedupe IS NOT NULL;
+
 CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text);
 
 CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
@@ -20,4 +26,4 @@ CREATE INDEX "tenant_mount_credentials_tenant" on "tenant_mount_credentials" ("t
 
 CREATE TABLE "tenant_policies" ("tenant_id" text not null primary key references "tenants" ("id"), "policy" text not null check (policy IN ('allowed', 'denied')), "reason" text, "updated_by" text not null, "updated_at" text not null);
 
-CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null);
+CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text);

@@ -123,6 +123,8 @@ describe('adding a tenant', () => {
           return storage.createBucket(name);
         },
         deleteBucket: (name: string) => storage.deleteBucket(name),
+        setNotifications: (...call: Parameters<StorageProvider['setNotifications']>) =>
+          storage.setNotifications(...call),
       }),
     );
     const tenant = await admin.createTenant({ slug: 'acme', name: 'Acme' });
@@ -149,6 +151,21 @@ describe('adding a tenant', () => {
       await admin.createTenant({ slug: 'acme', name: 'Acme' });
     },
   );
+
+  it('leaves nothing when the bucket cannot be told to notify us', async () => {
+    const { server, db, admin } = await start();
+    trouble = (method, when) => {
+      if (method === 'setNotifications' && when === 'before') throw cut(method);
+    };
+    expect(await failure(admin.createTenant({ slug: 'acme', name: 'Acme' }))).toMatchObject({
+      code: 'storage-unavailable',
+    });
+    expect(await buckets(server)).toEqual([]);
+    trouble = () => undefined;
+    clock.advance(120_000);
+    await server.server.recover();
+    expect(await counts(db)).toEqual({ tenants: 0, policies: 0, keys: 0, intents: 0 });
+  });
 
   it('says that the disk of the storage is full', async () => {
     const { server, db, admin } = await start();

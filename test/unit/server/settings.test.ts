@@ -24,6 +24,7 @@ describe('readSettings', () => {
       storage: { kind: 'embedded', port: undefined, faults: {} },
       bucketPrefix: 'cloud',
       bucketRegions: undefined,
+      allowPrivateSync: false,
     });
   });
 

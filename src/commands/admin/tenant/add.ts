@@ -14,6 +14,9 @@ export default class AdminTenantAdd extends BaseCommand<typeof AdminTenantAdd> {
       description: '3 to 40 lower-case letters, digits and hyphens.',
     }),
     name: Flags.string({ required: true, description: 'Name for people.' }),
+    'sync-url': Flags.string({
+      description: 'https address of a service that is told of every upload.',
+    }),
     'print-token': Flags.boolean({
       description: 'Make an API key of the tenant and print it, once, on stdout.',
     }),
@@ -24,7 +27,7 @@ export default class AdminTenantAdd extends BaseCommand<typeof AdminTenantAdd> {
     const { addTenant } = await import('../../../admin/tenants.ts');
     const { printTenant } = await import('../../../admin/present-tenants.ts');
     const client = await openAdminClient(this.host, this.flags, this.signal);
-    const { slug, name, 'print-token': issueApiKey } = this.flags;
-    printTenant(await addTenant(client, { slug, name, issueApiKey }), this.out);
+    const { slug, name, 'sync-url': syncUrl, 'print-token': issueApiKey } = this.flags;
+    printTenant(await addTenant(client, { slug, name, syncUrl, issueApiKey }), this.out);
   }
 }

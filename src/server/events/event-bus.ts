@@ -1,0 +1,53 @@
+import type { EventLog, LoggedEvent, NewEvent, Start } from './event-log.ts';
+
+/** New events of a tenant, in order; a hint, since the log has them all. */
+export type Listener = (events: readonly LoggedEvent[]) => void;
+
+/**
+ * How what happens to a tenant reaches its streams. What is published is in the log first, so a
+ * listener that was busy, or whose hint was lost between processes, reads it there.
+ */
+export interface EventBus {
+  /** @returns how many were new; rejects when the log cannot take them */
+  publish(tenantId: string, events: readonly NewEvent[]): Promise<number>;
+  /** @returns ends the subscription */
+  subscribe(tenantId: string, listener: Listener): () => void;
+  locate(tenantId: string, position: string | undefined): Promise<Start>;
+  after(tenantId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
+}
+
+/** All streams are in this process. */
+export class LocalEventBus implements EventBus {
+  readonly #log: EventLog;
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  async publish(tenantId: string, events: readonly NewEvent[]): Promise<number> {
+    const added = await this.#log.append(tenantId, events);
+    if (added.length > 0) {
+      for (const listener of this.#listeners.get(tenantId) ?? []) listener(added);
+    }
+    return added.length;
+  }
+
+  subscribe(tenantId: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(tenantId) ?? new Set();
+    this.#listeners.set(tenantId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      const current = this.#listeners.get(tenantId) === listeners;
+      if (current && listeners.size === 0) this.#listeners.delete(tenantId);
+    };
+  }
+
+  locate(tenantId: string, position: string | undefined): Promise<Start> {
+    return this.#log.locate(tenantId, position);
+  }
+
+  after(tenantId: string, seq: number, limit: number): Promise<LoggedEvent[]> {
+    return this.#log.after(tenantId, seq, limit);
+  }
+}

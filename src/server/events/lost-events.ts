@@ -1,0 +1,45 @@
+import { rm } from 'node:fs/promises';
+import { isErrno, readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
+import type { Database } from '../db/sqlite.ts';
+import type { EventBus } from './event-bus.ts';
+
+/** Tells every tenant that changes may have gone unnoticed while no server ran. */
+export async function announceLostEvents(db: Database, bus: EventBus): Promise<void> {
+  const tenants = await db
+    .selectFrom('tenants')
+    .select('id')
+    .where('status', '=', 'active')
+    .execute();
+  for (const { id } of tenants) await bus.publish(id, [{ type: 'resync', reason: 'events-lost' }]);
+}
+
+/**
+ * A file that lies in the data folder while our own storage runs. One that is there at the start
+ * says that the last run was killed, or stopped with notifications that it could not deliver. (A
+ * storage elsewhere gives up after a few tries, and nobody knows what it had to tell meanwhile.)
+ */
+export class DeliveryMark {
+  readonly #path: string;
+  #begun = false;
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async begin(announce: () => Promise<void>): Promise<void> {
+    if ((await readTextIfExists(this.#path)) === undefined) {
+      await writeFileAtomic(this.#path, 'Notifications are being delivered.\n');
+    } else {
+      await announce();
+    }
+    this.#begun = true;
+  }
+
+  async end(undelivered: number): Promise<void> {
+    if (!this.#begun || undelivered > 0) return;
+    try {
+      await rm(this.#path);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+}
