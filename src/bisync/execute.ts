@@ -1,3 +1,4 @@
+import { isS3Failure } from '../s3/errors.ts';
 import { PARALLEL_REQUESTS } from '../s3/request.ts';
 import { rescueLateWrites } from './aside.ts';
 import { resolveBothSides } from './conflict.ts';
@@ -24,6 +25,9 @@ export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
     stopTelling();
   }
 }
+
+/** So many failures of the storage in a row end the run; the next one goes on. */
+const GIVE_UP_AFTER = 2 * PARALLEL_REQUESTS;
 
 const TELL_EVERY_MS = 500;
 
@@ -69,6 +73,8 @@ async function carryOut(run: RunContext, plan: Plan): Promise<void> {
   };
   await inParallel(run, deletes, attemptAndReport);
   await inParallel(run, blocked, attemptAndReport);
+  const { uploaded, downloaded, deletedRemote } = run.tally;
+  run.tally.unreachable = run.cutOff.inRow > 0 && uploaded + downloaded + deletedRemote === 0;
 }
 
 function isDelete(action: Action): boolean {
@@ -109,9 +115,15 @@ async function perform(run: RunContext, action: Action): Promise<void> {
 async function attempt(run: RunContext, action: Action): Promise<Problem | undefined> {
   try {
     await perform(run, action);
+    if (action.type !== 'agree' && action.type !== 'forget') run.cutOff.inRow = 0;
     return undefined;
   } catch (error) {
     run.signal?.throwIfAborted();
+    if (isS3Failure(error, 'network', 'server', 'throttled')) {
+      run.cutOff.inRow += 1;
+      // Each has been tried again with back-off: it is not these files, the storage is away.
+      if (run.cutOff.inRow >= GIVE_UP_AFTER) throw error;
+    }
     return problemOf(action.path, error);
   }
 }

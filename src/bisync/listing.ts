@@ -1,5 +1,3 @@
-import { AbortError } from '../output/errors.ts';
-import { ExitCode } from '../output/exit-codes.ts';
 import { decodeRcloneName, encodeRcloneName, hasLookAlike } from './names.ts';
 import type { Version } from './versions.ts';
 
@@ -19,7 +17,7 @@ export interface ParsedListing {
  * is documented at https://rclone.org/bisync/#bisync-listing-files only by example; the escapes are
  * those of Go's `strconv.Quote`.
  *
- * @throws AbortError `rclone-unfit` (12) when the format is not the known one
+ * @throws UnknownListingError
  */
 export function parseListing(text: string): ParsedListing {
   const lines = text.split('\n');
@@ -106,10 +104,11 @@ function quote(text: string): string {
   return `"${escaped}"`;
 }
 
-function unknownFormat(where: string): AbortError {
-  return new AbortError(
-    'rclone-unfit',
-    `This rclone writes listings in a form that is not known here (${where}).`,
-    { exitCode: ExitCode.rclone, suggestions: ['cloud rclone install'] },
-  );
+/** This rclone writes listings in a form that is not known here. */
+export class UnknownListingError extends Error {
+  override readonly name = 'UnknownListingError';
+}
+
+function unknownFormat(where: string): UnknownListingError {
+  return new UnknownListingError(`rclone writes listings in an unknown form (${where})`);
 }

@@ -24,11 +24,18 @@ import {
   tidyLocalRoot,
   type Leftovers,
 } from './recover.ts';
-import { dryRunResult, finished, plannedSteps, runRecord, type BisyncResult } from './result.ts';
+import {
+  dryRunResult,
+  failedRunRecord,
+  finished,
+  plannedSteps,
+  runRecord,
+  type BisyncResult,
+} from './result.ts';
 import type { BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
 import { savePlan } from './saved-plan.ts';
-import { accessCheckFailed } from './scan-failure.ts';
+import { accessCheckFailed, endingOfRun } from './endings.ts';
 import { scanBothSides } from './scan.ts';
 import { SyncedRoot } from './synced-root.ts';
 import { Trash } from './trash.ts';
@@ -40,6 +47,7 @@ interface Around {
   s3: S3Client;
   onEvent: (event: BisyncEvent) => void;
   afterPlan: (() => Promise<void>) | undefined;
+  silenceMs?: number | undefined;
 }
 
 /** A run from its preparation to its settled end, under the lock of the pair. */
@@ -51,6 +59,7 @@ export async function runLocked(
   const { host } = around;
   const startedAt = host.clock.now();
   const runId = `${new Date(startedAt).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
+  const command = options.command ?? 'cloud bisync';
   const activity = new Activity(pair.folder, runId, () => host.clock.now());
   around.onEvent({ type: 'scanning', runId, root: pair.root, bucket: pair.bucket });
   const journal = new Journal(pair.folder);
@@ -62,8 +71,14 @@ export async function runLocked(
       activity,
       journal,
     });
-    if (!result.dryRun) activity.add(runRecord(result, options.command ?? 'cloud bisync'));
+    if (!result.dryRun) activity.add(runRecord(result, command));
     return result;
+  } catch (error) {
+    if (options.dryRun !== true) {
+      const failure = endingOfRun(error).error;
+      activity.add(failedRunRecord(failure, { command, durationMs: host.clock.now() - startedAt }));
+    }
+    throw error;
   } finally {
     await journal.close();
     await Promise.all(['copies', 'work'].map((name) => removeFolder(pair, name)));
@@ -101,10 +116,11 @@ async function syncOnce(
   const scan = await scanBothSides(
     {
       ...{ access, rclone, pair, baseline, s3: around.s3, checkAccess, signal },
-      gitignore: options.gitignore === true,
+      ...{ gitignore: options.gitignore === true, silenceMs: around.silenceMs },
     },
     host,
   ).finally(() => root.check());
+  if (scan.withoutRclone !== null) run.emit({ type: 'without-rclone', reason: scan.withoutRclone });
   if (!dryRun) await removeTemporaries(scan.own.temporaries);
   await adoptAttempts(run, leftovers.attempts, { ...scan, dryRun });
   // A real run has put them back by now.
@@ -202,6 +218,7 @@ export async function runContext(
     emit: onEvent,
     progress: new ProgressMeter(host.clock),
     tally: emptyTally(),
+    cutOff: { inRow: 0 },
   };
 }
 

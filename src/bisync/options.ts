@@ -5,6 +5,8 @@ import type { ConflictStrategy, ProfileName } from './profiles.ts';
 
 export interface BisyncOptions {
   access: BucketAccess;
+  /** Asks the server for another key when the storage refuses this one; at most once a run. */
+  renewAccess?: (() => Promise<BucketAccess>) | undefined;
   rclone: Rclone;
   /** The folder to sync; made when this pair is new. */
   localRoot: string;

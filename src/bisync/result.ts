@@ -1,5 +1,7 @@
+import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { ActivityRecord } from './activity.ts';
+import { stateAfter } from './endings.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
 import type { ProfileName } from './profiles.ts';
@@ -83,9 +85,10 @@ function isDelete(
 
 /** The state after a run that came to its end, and its exit code. */
 export function endOf(
-  tally: Pick<Tally, 'problems' | 'movedOn'>,
+  tally: Pick<Tally, 'problems' | 'movedOn' | 'unreachable'>,
   openConflicts: number,
 ): { state: PairState; exitCode: ExitCode } {
+  if (tally.unreachable) return { state: 'offline', exitCode: ExitCode.unreachable };
   const state = openConflicts > 0 ? 'conflicts' : 'idle';
   const whole = openConflicts === 0 && tally.problems.length === 0 && tally.movedOn.length === 0;
   return { state, exitCode: whole ? ExitCode.ok : ExitCode.incomplete };
@@ -149,5 +152,19 @@ export function runRecord(
     deleted: deletedLocal + deletedRemote,
     problems: result.problems.length,
     bytes: bytes.uploaded + bytes.downloaded,
+  };
+}
+
+/** The same of a run that something ended early. */
+export function failedRunRecord(
+  failure: unknown,
+  about: { command: string; durationMs: number },
+): ReturnType<typeof runRecord> {
+  const known = failure instanceof AbortError;
+  return {
+    ...{ type: 'run', ...about, state: stateAfter(failure) },
+    exitCode: known ? failure.exitCode : ExitCode.failed,
+    error: known ? failure.code : 'unexpected',
+    ...{ uploaded: 0, downloaded: 0, deleted: 0, conflicts: 0, problems: 0, bytes: 0 },
   };
 }

@@ -16,6 +16,8 @@ export type BisyncEvent =
   /** Another process is at work on this folder; it is waited for. */
   | { type: 'waiting'; owner: LockOwner | null }
   | { type: 'scanning'; runId: string; root: string; bucket: string }
+  /** rclone could not list both sides, for this reason; they were listed without it. */
+  | { type: 'without-rclone'; reason: string }
   | { type: 'planned'; actions: number; bytes: number }
   /** Twice a second while files move. */
   | ({ type: 'progress' } & Progress)
@@ -55,6 +57,8 @@ export interface Tally {
   problems: Problem[];
   /** Paths that changed while the run went on; the next run has them. */
   movedOn: string[];
+  /** The storage answered to none of what was tried. */
+  unreachable: boolean;
   asides: MovedAside[];
   /** Conflict copies that exist on this side only so far. */
   newCopies: string[];
@@ -63,7 +67,7 @@ export interface Tally {
 export function emptyTally(): Tally {
   return {
     ...{ uploaded: 0, downloaded: 0, deletedLocal: 0, deletedRemote: 0, bytesUp: 0, bytesDown: 0 },
-    ...{ conflicts: [], problems: [], movedOn: [], asides: [], newCopies: [] },
+    ...{ conflicts: [], problems: [], movedOn: [], unreachable: false, asides: [], newCopies: [] },
   };
 }
 
@@ -93,6 +97,8 @@ export interface RunContext {
   /** As agreed so far; settled paths change it. */
   baseline: Map<string, BaselineEntry>;
   tally: Tally;
+  /** Paths in a row for which the storage did not answer. */
+  cutOff: { inRow: number };
 }
 
 /**

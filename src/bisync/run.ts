@@ -5,19 +5,20 @@ import type { Host } from '../platform/host.ts';
 import { acquireLock, type Lock } from '../platform/lock.ts';
 import { LockHeldError } from '../platform/lock-held-error.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
-import { S3RequestError } from '../s3/errors.ts';
 import { runLocked } from './locked-run.ts';
 import { openPair, readStatus, writeStatus, type Pair } from './pair.ts';
 import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
-import { storageFailure } from './scan-failure.ts';
-import { PAIR_STATES, type PairState } from './states.ts';
+import { endingOfRun, stateAfter } from './endings.ts';
+import { renewedAccess } from './renew-access.ts';
 
 export interface BisyncDeps {
   s3: S3Client;
   /** Between the plan and its execution. */
   afterPlan: () => Promise<void>;
+  /** After how long without a word rclone is ended and started again, in milliseconds. */
+  silenceMs: number;
 }
 
 /**
@@ -36,18 +37,51 @@ export async function runBisync(
 ): Promise<BisyncResult> {
   const pair = await openPair(host, options.access, options.localRoot);
   const lock = await lockPair(pair, options, host, onEvent);
-  const s3 = deps.s3 ?? createS3Client(options.access);
   try {
-    return await runLocked(options, pair, { host, s3, onEvent, afterPlan: deps.afterPlan });
+    return await runAndRenew(options, pair, { host, onEvent, ...deps });
   } catch (error) {
-    const failure = error instanceof S3RequestError ? storageFailure(error) : error;
+    const failure = endingOfRun(error).error;
     await (options.signal?.aborted === true
       ? rememberStop(pair, host)
       : rememberFailure(pair, failure, host));
     throw failure;
   } finally {
-    s3.close();
     lock.release();
+  }
+}
+
+type Around = { host: Host; onEvent: (event: BisyncEvent) => void } & Partial<BisyncDeps>;
+
+/** A run, and once more with another key if the storage refuses this one. */
+async function runAndRenew(
+  options: BisyncOptions,
+  pair: Pair,
+  around: Around,
+): Promise<BisyncResult> {
+  try {
+    return await runWith(options, pair, around);
+  } catch (error) {
+    const { remedy, error: refusal } = endingOfRun(error);
+    const { renewAccess, signal } = options;
+    if (remedy !== 'renew-access' || renewAccess === undefined || signal?.aborted === true) {
+      throw error;
+    }
+    const access = await renewedAccess(options.access, refusal, renewAccess);
+    return runWith({ ...options, access }, pair, around);
+  }
+}
+
+async function runWith(
+  options: BisyncOptions,
+  pair: Pair,
+  { host, onEvent, ...deps }: Around,
+): Promise<BisyncResult> {
+  const s3 = deps.s3 ?? createS3Client(options.access);
+  const { afterPlan, silenceMs } = deps;
+  try {
+    return await runLocked(options, pair, { host, s3, onEvent, afterPlan, silenceMs });
+  } finally {
+    s3.close();
   }
 }
 
@@ -78,7 +112,7 @@ async function rememberFailure(pair: Pair, failure: unknown, host: Host): Promis
   const message = failure instanceof Error ? failure.message : String(failure);
   const planId = failure instanceof AbortError ? failure.details['planId'] : undefined;
   const more = typeof planId === 'string' ? { planId } : {};
-  await remember(pair, stateOf(failure), message, { at: host.clock.now(), ...more });
+  await remember(pair, stateAfter(failure), message, { at: host.clock.now(), ...more });
 }
 
 /** A run that a person stopped while files were being moved; before that the old state still holds. */
@@ -95,9 +129,4 @@ async function remember(...status: Parameters<typeof writeStatus>): Promise<void
     // A full disk may be the failure itself, and that is what the person must hear of.
     if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS')) throw error;
   }
-}
-
-function stateOf(failure: unknown): PairState {
-  const code = failure instanceof AbortError ? failure.code : undefined;
-  return PAIR_STATES.find((state) => state === code) ?? 'error';
 }

@@ -39,6 +39,9 @@ export function showBisync(
       case 'deleted':
         screen.aside(() => out.detail(`${event.type} ${event.path}`));
         return;
+      case 'without-rclone':
+        screen.aside(() => out.detail(`Compared without rclone: ${event.reason}`));
+        return;
       case 'conflict':
       case 'problem':
     }

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { findRclone } from '../rclone/find.ts';
 import { readConfiguration } from '../session/configuration.ts';
 import type { Host } from '../platform/host.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { ensureBucketKey } from '../session/bucket-key.ts';
 import { foldersOf } from '../session/folders.ts';
 import { notSetUp, openSession } from '../session/open.ts';
 import { contextFor, type SessionFlags } from '../session/settings.ts';
@@ -65,7 +67,7 @@ export async function checkContext(
 export async function openTarget(
   request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
   host: Host,
-): Promise<Pick<BisyncOptions, 'access' | 'rclone' | 'localRoot'>> {
+): Promise<Pick<BisyncOptions, 'access' | 'renewAccess' | 'rclone' | 'localRoot'>> {
   const { signal } = request;
   const session = await openSession(host, request.session, signal === undefined ? {} : { signal });
   const [access, rclone, folders] = await Promise.all([
@@ -73,7 +75,9 @@ export async function openTarget(
     findRclone({}, host),
     foldersOf(host, session.context),
   ]);
-  return { access, rclone, localRoot: request.path ?? folders.sync };
+  const renewAccess = async (): Promise<BucketAccess> =>
+    (await ensureBucketKey(session, host)).access;
+  return { access, renewAccess, rclone, localRoot: request.path ?? folders.sync };
 }
 
 /**

@@ -58,6 +58,8 @@ export function bisyncPlanArgv(args: BisyncPlanArgs): RcloneArgv {
     ...['--retries', '1', '--low-level-retries', '2'],
     // Tigris: read after write across regions; other stores ignore it.
     ...['--header', 'X-Tigris-Consistent: true'],
+    // A sign of life, also while it hashes or lists for minutes.
+    ...['--stats', '10s'],
     ...LOG_FLAGS,
   );
 }

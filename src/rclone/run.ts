@@ -15,6 +15,8 @@ export interface RunOptions {
   onLog?: (event: RcloneLogEvent) => void;
   /** How long rclone may take to stop after an abort, in milliseconds. Default 10 seconds. */
   stopWithinMs?: number;
+  /** Ends rclone when it has said nothing for so long, in milliseconds: it may have been stopped. */
+  silenceMs?: number;
 }
 
 export interface RunResult {
@@ -22,6 +24,8 @@ export interface RunResult {
   exitCode: number | undefined;
   /** The signal that ended it, when it did not end by itself. */
   endedBy: NodeJS.Signals | undefined;
+  /** Whether it was ended because it had fallen silent. */
+  silent: boolean;
   /** Whether `signal` stopped it. */
   aborted: boolean;
   stdout: string;
@@ -54,18 +58,29 @@ export async function runRclone(
     windowsHide: true,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
+  let silent = false;
+  // SIGKILL: a process that is stopped hears of nothing else.
+  const fallSilent = (): void => {
+    silent = true;
+    child.kill('SIGKILL');
+  };
+  const watch =
+    options.silenceMs === undefined ? undefined : setTimeout(fallSilent, options.silenceMs);
   for await (const line of child.iterable({ from: 'stderr' })) {
+    watch?.refresh();
     const event = parseLogLine(line);
     if (event.type !== 'stats') keepTail(tail, event.message);
     options.onLog?.(event);
   }
   const result = await child;
+  clearTimeout(watch);
   if (result.exitCode === undefined && result.signal === undefined && !result.isCanceled) {
     throw cannotStart(rclone.path, result.cause ?? result);
   }
   return {
     exitCode: result.exitCode,
     endedBy: result.signal,
+    silent,
     aborted: result.isCanceled,
     stdout: result.stdout,
     tail,

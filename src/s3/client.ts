@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isS3Failure } from './errors.ts';
+import type { ListedObject } from './list.ts';
 import { encodeSegment, S3Transport, type S3Answer, type S3Target } from './request.ts';
 
 /** One version of an object, as its headers tell. */
@@ -58,12 +59,16 @@ export interface S3Client {
   delete(key: string, ifMatch: string | undefined, signal?: AbortSignal): Promise<void>;
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
+  /** All objects of the bucket, in the order of their keys. @throws S3RequestError */
+  listAll(signal?: AbortSignal): AsyncIterable<ListedObject>;
   /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
   readonly clockSkewMs: number | undefined;
   close(): void;
 }
 
 const READ_ATTEMPTS = 3;
+/** Asked to slow down, a client may come back later. */
+const THROTTLED_ATTEMPTS = 6;
 
 /** @param retryDelayMs the first wait before a failed read is sent again; it doubles */
 export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
@@ -123,6 +128,21 @@ export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
         signal,
       });
     },
+    listAll: async function* (signal) {
+      const { parseListPage } = await import('./list.ts');
+      let token: string | undefined;
+      do {
+        const query = {
+          ...{ 'list-type': '2', 'encoding-type': 'url' },
+          ...(token === undefined ? {} : { 'continuation-token': token }),
+        };
+        const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
+        const { body } = await reading(() => transport.send(request), signal);
+        const { objects, next } = parseListPage(body);
+        yield* objects;
+        token = next;
+      } while (token !== undefined);
+    },
     get clockSkewMs() {
       return transport.clockSkewMs;
     },
@@ -147,10 +167,11 @@ async function retryRead<T>(
     try {
       return await read();
     } catch (error) {
-      if (attempt === READ_ATTEMPTS || !isS3Failure(error, 'network', 'server', 'throttled')) {
-        throw error;
-      }
-      const wait = firstDelayMs * 2 ** (attempt - 1);
+      if (!isS3Failure(error, 'network', 'server', 'throttled')) throw error;
+      const attempts = error.failure === 'throttled' ? THROTTLED_ATTEMPTS : READ_ATTEMPTS;
+      if (attempt >= attempts) throw error;
+      // Those that were told to slow down together must not come back together.
+      const wait = firstDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random());
       await delay(wait, undefined, signal === undefined ? {} : { signal });
     }
   }

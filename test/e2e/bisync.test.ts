@@ -1,13 +1,18 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { createApiClient } from '../../src/api/client.ts';
 import { realRclone } from '../support/rclone.ts';
 import { runCloud, type CloudRun } from '../support/run-cloud.ts';
-import { startTestServer } from '../support/server.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
 import { openWorkspace } from '../support/workspace.ts';
 
 /** A person with a set-up folder of ten notes. */
-async function person(): Promise<{ folder: string; cloud(...args: string[]): Promise<CloudRun> }> {
+async function person(): Promise<{
+  folder: string;
+  server: TestServer;
+  cloud(...args: string[]): Promise<CloudRun>;
+}> {
   const server = await startTestServer({ tenants: ['acme'] });
   onTestFinished(() => server.close());
   const { root, env } = await openWorkspace();
@@ -32,7 +37,7 @@ async function person(): Promise<{ folder: string; cloud(...args: string[]): Pro
     { env: cloudEnv, input: server.apiKeyOf('acme') },
   );
   expect(setup.stderr + setup.stdout).toContain('Ready.');
-  return { folder, cloud };
+  return { folder, server, cloud };
 }
 
 it('cloud bisync syncs, plans, stops at the guard and does what is approved', async () => {
@@ -82,4 +87,24 @@ it('cloud bisync says what is wrong with a folder, and needs a set-up', async ()
   expect(halted.stderr).toContain('cloud bisync --resync');
   expect(await cloud('bisync', '--resync')).toMatchObject({ exitCode: 0 });
   expect(await readFile(join(folder, '.cloud-access'), 'utf8')).toContain('cloud');
+}, 60_000);
+
+it('cloud bisync gets itself another key when its own was revoked', async () => {
+  const { folder, cloud, server } = await person();
+  const api = createApiClient({
+    server: server.url,
+    token: () => Promise.resolve(server.apiKeyOf('acme')),
+  });
+  const keys = async (): Promise<string[]> =>
+    (await api.listMountCredentials()).credentials.map(({ id }) => id);
+  const [first = ''] = await keys();
+  await api.revokeMountCredential(first);
+  await writeFile(join(folder, 'n0.md'), 'edited');
+  expect(await cloud('bisync')).toMatchObject({ exitCode: 0, stderr: '' });
+  const after = await keys();
+  expect(after).toHaveLength(1);
+  expect(after).not.toContain(first);
+  // It is kept: the next run asks for none.
+  expect((await cloud('bisync')).exitCode).toBe(0);
+  expect(await keys()).toEqual(after);
 }, 60_000);

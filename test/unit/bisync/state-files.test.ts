@@ -16,7 +16,6 @@ import { chooseSide } from '../../../src/bisync/conflict.ts';
 import { Journal, readJournal } from '../../../src/bisync/journal.ts';
 import { readLeftovers } from '../../../src/bisync/recover.ts';
 import { pathInside, unsafeKey } from '../../../src/bisync/safe-path.ts';
-import { scanFailure } from '../../../src/bisync/scan-failure.ts';
 import type { BaselineEntry } from '../../../src/bisync/versions.ts';
 import { PAIR_STATES, STATE_MEANINGS } from '../../../src/bisync/states.ts';
 
@@ -135,28 +134,6 @@ describe('the choice between two versions', () => {
   it('stays open when neither is newer', () => {
     const equal = { ...remote, modifiedMs: 2000 };
     expect(chooseSide('newer', local, equal, 0)).toEqual({ kept: 'cloud', open: true });
-  });
-});
-
-describe('why a listing failed', () => {
-  it.each([
-    ['Access test failed: Path1 count 1, Path2 count 0', 'halted-marker-missing', 78],
-    ['InvalidAccessKeyId: The AWS Access Key Id does not exist', 'needs-login', 4],
-    ['operation error S3: ListObjectsV2, https response error StatusCode: 403', 'needs-login', 4],
-    ['NoSuchBucket: The specified bucket does not exist', 'bucket-missing', 78],
-    ['dial tcp 127.0.0.1:1: connect: connection refused', 'offline', 5],
-    ['https response error StatusCode: 503, SlowDown', 'offline', 5],
-    ['write /x: no space left on device', 'disk-full', 1],
-    ['open /x: file name too long', 'path-too-long', 2],
-    ['Fatal error: unknown flag: --check-filename', 'rclone-unfit', 12],
-    ['StatusCode: 403, api error RequestTimeTooSkewed: the difference', 'clock-wrong', 78],
-    ['something new', 'scan-failed', 1],
-    // What files are called says nothing.
-    ['open /x/EOF: AccessDenied Forbidden: permission denied', 'scan-failed', 1],
-    ['Synching Path1 "/home/NoSuchBucket \\" EOF/" with Path2 "x:b/"', 'scan-failed', 1],
-    ['- Path1    File is new               - SlowDown.md', 'scan-failed', 1],
-  ])('%s: %s', (log, code, exitCode) => {
-    expect(scanFailure({ exitCode: 7, tail: [log] })).toMatchObject({ code, exitCode });
   });
 });
 

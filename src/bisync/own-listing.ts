@@ -1,0 +1,111 @@
+import type { Dirent } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno } from '../platform/atomic-file.ts';
+import type { S3Client } from '../s3/client.ts';
+import { isLeftOut, type LeftOut } from './filters/left-out.ts';
+import { ACCESS_FILE } from './filters/own-files.ts';
+import type { PathFilter } from './filters/path-filter.ts';
+import { hashStable } from './local-file.ts';
+import { PathProblem } from './problems.ts';
+import type { Version } from './versions.ts';
+
+interface Sides {
+  local: Map<string, Version>;
+  remote: Map<string, Version>;
+  /** What could not be read besides what was left out before. */
+  leftOut: LeftOut[];
+  unreadableNames: string[];
+}
+
+export interface OwnListingOptions {
+  root: string;
+  s3: S3Client;
+  filter: PathFilter;
+  leftOut: readonly LeftOut[];
+  wait: (ms: number) => Promise<void>;
+  signal?: AbortSignal | undefined;
+}
+
+const PARALLEL_HASHES = 8;
+
+/**
+ * Lists both sides without rclone, for one that cannot: of a listing format that is not known here,
+ * without a flag that is needed, or with a folder whose name or path it does not take. The same
+ * rules and the same content as from rclone, so that a run under it keeps every promise.
+ *
+ * @throws S3RequestError
+ */
+export async function listOurselves(options: OwnListingOptions): Promise<Sides> {
+  const [remote, local] = await Promise.all([listRemote(options), listLocal(options)]);
+  return { remote, ...local };
+}
+
+async function listRemote({
+  s3,
+  filter,
+  leftOut,
+  signal,
+}: OwnListingOptions): Promise<Map<string, Version>> {
+  const files = new Map<string, Version>();
+  for await (const { key, size, etag } of s3.listAll(signal)) {
+    // A key that ends in a slash is the marker of a folder.
+    if (key.endsWith('/') || isIgnored(key, filter) || isLeftOut(key, leftOut)) continue;
+    const md5 = /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
+    files.set(key, md5 === undefined ? { size, md5: null, etag } : { size, md5 });
+  }
+  return files;
+}
+
+function isIgnored(path: string, filter: PathFilter): boolean {
+  return path !== ACCESS_FILE && filter.ignores(path, 'file');
+}
+
+async function listLocal(options: OwnListingOptions): Promise<Omit<Sides, 'remote'>> {
+  const found: Omit<Sides, 'remote'> = { local: new Map(), leftOut: [], unreadableNames: [] };
+  const paths = (await pathsBelow(options, '', found)).values();
+  const worker = async (): Promise<void> => {
+    for (const path of paths) {
+      options.signal?.throwIfAborted();
+      try {
+        const version = await hashStable(join(options.root, path), options.wait);
+        if (version !== undefined) found.local.set(path, { size: version.size, md5: version.md5 });
+      } catch (error) {
+        if (!(error instanceof PathProblem)) throw error;
+        found.leftOut.push({ path, folder: false, reason: 'unreadable' });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_HASHES }, worker));
+  return found;
+}
+
+async function pathsBelow(
+  options: OwnListingOptions,
+  folder: string,
+  found: Omit<Sides, 'remote'>,
+): Promise<string[]> {
+  const { root, filter, leftOut } = options;
+  const paths: string[] = [];
+  for (const entry of await entriesOf(join(root, folder))) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    const isFolder = entry.isDirectory();
+    if (!isFolder && !entry.isFile()) continue;
+    const ignored = isFolder ? filter.ignores(path, 'folder') : isIgnored(path, filter);
+    if (ignored || leftOut.some((out) => out.path === path)) continue;
+    // What Node puts for bytes that are no UTF-8.
+    if (entry.name.includes('\ufffd')) found.unreadableNames.push(path);
+    else if (isFolder) paths.push(...(await pathsBelow(options, path, found)));
+    else paths.push(path);
+  }
+  return paths;
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}

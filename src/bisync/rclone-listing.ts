@@ -1,0 +1,127 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensurePrivateFolder } from '../platform/atomic-file.ts';
+import type { Host } from '../platform/host.ts';
+import { bisyncPlanArgv } from '../rclone/argv.ts';
+import { writeRemote } from '../rclone/config-file.ts';
+import { rcloneEnvironment } from '../rclone/environment.ts';
+import type { Rclone } from '../rclone/rclone.ts';
+import { runRclone, type RunResult } from '../rclone/run.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { scanEnding, unknownListing, type Ending } from './endings.ts';
+import { ACCESS_CONTENT, ACCESS_FILE } from './filters/own-files.ts';
+import { rcloneRules } from './filters/rclone-rules.ts';
+import { formatListing, parseListing, UnknownListingError, type ParsedListing } from './listing.ts';
+import { freshFolder, type Pair } from './pair.ts';
+import type { Survey } from './survey.ts';
+import type { Baseline } from './versions.ts';
+
+export interface RcloneListingOptions {
+  access: BucketAccess;
+  rclone: Rclone;
+  pair: Pair;
+  baseline: Baseline;
+  checkAccess: boolean;
+  /** After how long without a word rclone is ended, in milliseconds. */
+  silenceMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** rclone says something every ten seconds. */
+const SILENCE_MS = 120_000;
+
+/** Both listings as rclone left them, or why it did not. */
+export type RcloneListing = { local: ParsedListing; remote: ParsedListing } | Ending;
+
+/**
+ * One `rclone bisync --dry-run`: it applies the filters and the access check and leaves the listings
+ * of both sides. Its state folder is made anew from our baseline each time, so nothing that an
+ * earlier or killed rclone left can matter.
+ */
+export async function listByRclone(
+  options: RcloneListingOptions,
+  survey: Survey,
+  host: Host,
+): Promise<RcloneListing> {
+  const remoteName = `cloud-${options.pair.id}`;
+  const { endpoint, region } = options.access;
+  const config = await writeRemote(host, { name: remoteName, endpoint, region });
+  const workdir = await seedWorkdir(options, remoteName, survey, host);
+  const result = await runDryRun(options, { config, workdir, remoteName }, host);
+  options.signal?.throwIfAborted();
+  try {
+    return (await readListings(workdir, result)) ?? scanEnding(result);
+  } catch (error) {
+    if (error instanceof UnknownListingError) return unknownListing(error);
+    throw error;
+  }
+}
+
+async function seedWorkdir(
+  options: RcloneListingOptions,
+  remoteName: string,
+  { filter, leftOut }: Survey,
+  host: Host,
+): Promise<string> {
+  // A name of its own: an rclone that outlived a killed run must not leave its listings in ours.
+  const workdir = join(await freshFolder(options.pair, 'work'), randomBytes(6).toString('hex'));
+  await ensurePrivateFolder(workdir);
+  // rclone refuses an empty baseline; this file is on both sides and never changes.
+  const accessFile: [string, { size: number; md5: string }] = [
+    ACCESS_FILE,
+    { size: ACCESS_CONTENT.length, md5: createHash('md5').update(ACCESS_CONTENT).digest('hex') },
+  ];
+  const text = formatListing([accessFile, ...options.baseline], host.clock.now());
+  const session = `${sessionPart(options.pair.root)}..${sessionPart(`${remoteName}:${options.access.bucket}`)}`;
+  const files = [1, 2].map((number) => join(workdir, `${session}.path${number}.lst`));
+  const { text: rules } = await rcloneRules(filter.rules, leftOut);
+  // Nothing of lasting worth: the folder is thrown away before each run, so no fsync.
+  await Promise.all([
+    ...files.map((file) => writeFile(file, text, { mode: 0o600 })),
+    writeFile(join(workdir, 'filters'), rules, { mode: 0o600 }),
+  ]);
+  return workdir;
+}
+
+/** How rclone names its listings: `CanonicalPath` of rclone's `bilib`, whose `\s` is ASCII only. */
+function sessionPart(path: string): string {
+  return path.replace(/^\/+|\/+$/g, '').replace(/[\t\n\f\r \\/:?*]/g, '_');
+}
+
+async function runDryRun(
+  { access: keys, rclone, pair, checkAccess, silenceMs = SILENCE_MS, signal }: RcloneListingOptions,
+  at: { config: string; workdir: string; remoteName: string },
+  host: Host,
+): Promise<RunResult> {
+  const argv = bisyncPlanArgv({
+    config: at.config,
+    local: pair.root,
+    remote: { remote: at.remoteName, bucket: keys.bucket },
+    workdir: at.workdir,
+    filterFrom: join(at.workdir, 'filters'),
+    ...(checkAccess ? { checkFilename: ACCESS_FILE } : {}),
+  });
+  const env = rcloneEnvironment(host.env, keys);
+  return runRclone(rclone, argv, { env, silenceMs, ...(signal === undefined ? {} : { signal }) });
+}
+
+/** Undefined when rclone did not come to list both sides. */
+async function readListings(
+  workdir: string,
+  result: RunResult,
+): Promise<{ local: ParsedListing; remote: ParsedListing } | undefined> {
+  const names = await readdir(workdir);
+  // An empty side ends rclone after it has listed both; an empty side is our own guard's business.
+  const emptySide = result.tail.some((line) => /Empty current Path\d listing/.test(line));
+  const ending = result.exitCode === 0 ? '.lst-dry' : emptySide ? '.lst-dry-new' : undefined;
+  if (ending === undefined) return undefined;
+  const read = async (side: 'path1' | 'path2'): Promise<ParsedListing | undefined> => {
+    const name = names.find((each) => each.endsWith(`.${side}${ending}`));
+    return name === undefined
+      ? undefined
+      : parseListing(await readFile(join(workdir, name), 'utf8'));
+  };
+  const [local, remote] = await Promise.all([read('path1'), read('path2')]);
+  return local === undefined || remote === undefined ? undefined : { local, remote };
+}
