@@ -6,6 +6,7 @@ import type { StartStep } from '../mount/start.ts';
 import type { UnmountResult } from '../mount/unmount.ts';
 import { foldersOf } from '../session/folders.ts';
 import { openSession } from '../session/open.ts';
+import { mountSession } from './mount-keys.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
 import { reportOf } from './report.ts';
 
@@ -42,10 +43,10 @@ export async function mountContext(flags: MountFlags, run: MountRun): Promise<Mo
     profile: flags.profile,
     readOnly: flags['read-only'],
   };
-  const bucketAccess = (): ReturnType<typeof session.bucketAccess> => session.bucketAccess();
+  const { keys, changes } = mountSession(host, { context: session.context.name });
   if (flags.foreground) {
     return mountInForeground(host, options, {
-      ...{ bucketAccess, reportOf, log, signal, rclonePath: flags.rclone },
+      ...{ keys, changes, reportOf, log, signal, rclonePath: flags.rclone },
       report: (report) => {
         if (report.type === 'step') onStep(report.step);
         else if (report.type === 'mounted') onMounted(report.record);
@@ -54,5 +55,18 @@ export async function mountContext(flags: MountFlags, run: MountRun): Promise<Mo
     });
   }
   const supervisor = mountSupervisor(flags.rclone);
-  return launchMount(host, options, { bucketAccess, supervisor, signal, onStep });
+  return launchMount(host, options, { bucketAccess: keys.stored, supervisor, signal, onStep });
+}
+
+/** Gives a mount whose supervisor has died another one. */
+export async function takeOverMount(
+  host: Host,
+  record: MountRecord,
+  signal: AbortSignal,
+): Promise<MountRecord> {
+  const { context, path, profile, readOnly } = record;
+  const { keys } = mountSession(host, { context });
+  const options = { path, defaultPath: path, profile, readOnly };
+  const supervisor = mountSupervisor(record.rclone?.path);
+  return launchMount(host, options, { bucketAccess: keys.stored, supervisor, signal });
 }

@@ -6,7 +6,7 @@ import { mountFolders } from '../mount/identity.ts';
 import type { SupervisorMessage } from '../mount/launch.ts';
 import { readRecord } from '../mount/record.ts';
 import { superviseMount } from '../mount/supervisor.ts';
-import { openSession } from '../session/open.ts';
+import { mountSession } from './mount-keys.ts';
 import { reportOf } from './report.ts';
 
 /**
@@ -27,9 +27,7 @@ export async function serveRecordedMount(
     await superviseMount(host, id, {
       ...options,
       ...{ log, reportOf, report: tellParent },
-      // Opened anew each time: the keys may have been renewed since.
-      bucketAccess: async () =>
-        (await openSession(host, { context: record.context })).bucketAccess(),
+      ...mountSession(host, { context: record.context }),
     });
   } catch (error) {
     tellParent({ type: 'failed', error: reportOf(error, log.path) });

@@ -28,12 +28,16 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
     const { drainReporter, exitCodeOf, presentUnmounted } =
       await import('../mount/present-mount.ts');
     const { reportOf } = await import('../cli/report.ts');
+    const { takeOverMount } = await import('../cli/mount-request.ts');
     const { force, timeout } = this.flags;
     const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
     const result = await unmount(
       this.host,
       { path: this.args.path, force, timeoutMs },
-      { reportOf, signal: this.signal, onProgress: drainReporter(this.out) },
+      {
+        ...{ reportOf, signal: this.signal, onProgress: drainReporter(this.out) },
+        takeOver: (record) => takeOverMount(this.host, record, this.signal),
+      },
     );
     this.out.final(result, presentUnmounted);
     process.exitCode = exitCodeOf(result);

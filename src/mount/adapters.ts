@@ -161,7 +161,9 @@ export function vfsOptions(profile: MountProfile, readOnly: boolean): VfsOptions
   return {
     // The only mode besides `writes` in which programs can append, rewrite and rename as on a disk.
     CacheMode: 'full',
-    DirCacheTime: `${profile.freshnessSeconds}s`,
+    // The supervisor has listings forgotten when they are out of date: at once where events tell of
+    // changes, else at the profile's pace. This is for when both fail.
+    DirCacheTime: '5m',
     // S3 tells nobody about changes; polling would only cost requests.
     PollInterval: '0s',
     WriteBack: `${profile.writeBackSeconds}s`,

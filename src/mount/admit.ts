@@ -3,6 +3,7 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
+import { readConfiguration } from '../session/configuration.ts';
 import { adapterOf } from './adapters.ts';
 import { mountId } from './identity.ts';
 import { detachMount, isOfKind } from './machine.ts';
@@ -41,7 +42,8 @@ export async function admitMount(
   options: MountOptions,
 ): Promise<MountRecord> {
   const id = mountId(access);
-  const profile = findProfile(options.profile ?? DEFAULT_PROFILE);
+  const own = (await readConfiguration(host)).profiles?.mount ?? {};
+  const profile = findProfile(options.profile ?? DEFAULT_PROFILE, own);
   const before = readRecord(host.places, id);
   if (before !== undefined && isSupervised(before)) throw alreadyMounted(before);
   const orphan = before !== undefined && isServed(before) ? before : undefined;
@@ -63,6 +65,7 @@ export async function admitMount(
     path,
     // What is taken over goes on as it was mounted.
     profile: orphan?.profile ?? profile.name,
+    settings: orphan?.settings ?? profile,
     readOnly: orphan?.readOnly ?? options.readOnly,
     state: 'mounting',
     since: new Date(host.clock.now()).toISOString(),

@@ -73,6 +73,17 @@ export function md5InNote({ Fingerprint }: CacheNote): string | undefined {
   return /(?:^|,)([0-9a-f]{32})$/.exec(Fingerprint)?.[1];
 }
 
+/** Whether this very version was uploaded from, or fetched into, the cache. */
+export async function isInCache(
+  cache: string,
+  bucket: string,
+  name: string,
+  etag: string,
+): Promise<boolean> {
+  const note = await readNote(placesOf(cache, bucket, name).note).catch(() => undefined);
+  return note?.Dirty === false && md5InNote(note) === etag;
+}
+
 /** Ranges in order, those that touch as one, and cut off at `size`. */
 export function joinRanges(ranges: readonly ByteRange[], size = Infinity): ByteRange[] {
   const joined: ByteRange[] = [];

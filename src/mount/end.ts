@@ -12,7 +12,6 @@ import { detachMount } from './machine.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import { findOpenFiles, type OpenFile } from './open-files.ts';
 import { scanPending, type PendingFile, type PendingWork } from './pending.ts';
-import { findProfile } from './profiles.ts';
 import type { MountRecord } from './record.ts';
 import { unsoundFiles } from './recover.ts';
 import { mountRequest, type ServedMount } from './serve.ts';
@@ -176,8 +175,7 @@ async function settle(options: Ending): Promise<void> {
   if (!(await isWrittenDown(options))) return;
   await ensurePrivateFolder(folders.drain);
   try {
-    const profile = findProfile(record.profile);
-    const wanted = { adapter, profile, readOnly: false };
+    const wanted = { adapter, profile: record.settings, readOnly: false };
     const request = await mountRequest(wanted, served.vfs, folders.drain);
     await served.vfs.mount(request);
     await drainCache(options);

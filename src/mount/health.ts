@@ -33,15 +33,18 @@ export async function assess(vfs: Vfs): Promise<Health> {
 }
 
 /** The answer to `status`, within `withinMs` milliseconds even if rclone hangs. */
-export async function liveStatus(vfs: Vfs | undefined, withinMs: number): Promise<LiveStatus> {
-  const nothing: LiveStatus = { answers: false, pending: [], cacheBytes: null };
+export async function liveStatus(
+  vfs: Vfs | undefined,
+  withinMs: number,
+): Promise<Omit<LiveStatus, 'freshness'>> {
+  const nothing = { answers: false, pending: [], cacheBytes: null } satisfies Partial<LiveStatus>;
   if (vfs === undefined) return nothing;
   const asked = Promise.all([vfs.queue(), vfs.stats()]).then(([queue, { bytesUsed }]) => ({
     answers: true,
     pending: queue.map(({ name, size, uploading, tries }) => ({ name, size, uploading, tries })),
     cacheBytes: bytesUsed,
   }));
-  const late = new Promise<LiveStatus>((resolve) => {
+  const late = new Promise<typeof nothing>((resolve) => {
     setTimeout(() => resolve(nothing), withinMs).unref();
   });
   return Promise.race([asked.catch(() => nothing), late]);
@@ -56,7 +59,7 @@ function uploadsFail(failing: number, lastError: string | undefined): AbortError
   return new AbortError('uploads-failing', `${files} could not be uploaded yet: ${why}.`, {
     exitCode: refused ? ExitCode.auth : ExitCode.unreachable,
     suggestions: refused
-      ? ['cloud setup   (gets new keys; what waits is then uploaded)']
+      ? ['New keys are asked for by themselves. If that does not help: cloud setup']
       : ['Check the network. They are tried again by themselves and stay on this disk until then.'],
   });
 }
@@ -77,6 +80,12 @@ function silent(): AbortError {
 /** For the record while rclone is being started again. */
 export function rcloneEnded(): AbortError {
   return new AbortError('rclone-ended', 'rclone ended unexpectedly and is being restarted.', {
+    exitCode: ExitCode.mount,
+  });
+}
+
+export function keysReplaced(): AbortError {
+  return new AbortError('keys-replaced', 'rclone is being restarted with new keys.', {
     exitCode: ExitCode.mount,
   });
 }

@@ -74,7 +74,7 @@ export async function mountInForeground(
   options: MountOptions,
   deps: SupervisorDeps,
 ): Promise<MountRecord> {
-  const access = await deps.bucketAccess();
+  const access = await deps.keys.stored();
   return admitted(host, access, options, async (record, claimed) => {
     await superviseMount(host, record.id, {
       ...deps,

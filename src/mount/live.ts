@@ -9,6 +9,8 @@ export const LiveStatus = z.object({
   ),
   /** Bytes of the cache on this disk. */
   cacheBytes: z.nullable(z.number()),
+  /** How changes made elsewhere come to show now. */
+  freshness: z.enum(['events', 'seconds']),
 });
 export type LiveStatus = z.infer<typeof LiveStatus>;
 

@@ -3,6 +3,7 @@ import { count, formatBytes, formatDuration } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
 import type { DrainProgress } from './drain.ts';
+import { VERSIONS_PREFIX } from './gateway/version-keys.ts';
 import type { MountRecord } from './record.ts';
 import type { MountStatus } from './status.ts';
 import type { StartStep } from './start.ts';
@@ -94,10 +95,12 @@ function presentOne(mount: MountStatus, out: Output, now: number): string {
     ],
     ['Folder', mount.path],
     ['Bucket', `${mount.bucket} (${mount.tenant})`],
-    ['Profile', profileText(mount)],
+    ['Profile', mount.profile],
+    ['Freshness', freshnessText(mount)],
     ['Uploads', uploadsText(mount)],
     ['Cache', mount.cacheBytes === null ? undefined : formatBytes(mount.cacheBytes)],
     ['rclone', rclone === null ? undefined : `${rclone.version}, process ${rclone.pid}`],
+    ['Copies kept', copiesText(mount, out)],
     ['Mounted by', out.options.verbose ? adapter?.reason : undefined],
     ['Keys expire', mount.credentialExpiresAt],
     ['Problem', problem?.message],
@@ -107,9 +110,17 @@ function presentOne(mount: MountStatus, out: Output, now: number): string {
   return waiting.length === 0 ? lines : [lines, ...nameList(waiting)].join('\n');
 }
 
-function profileText({ profile, freshnessSeconds }: MountStatus): string {
-  if (freshnessSeconds === null) return profile;
-  return `${profile}: changes made elsewhere show within ${freshnessSeconds} s`;
+function freshnessText({ freshness, freshnessSeconds }: MountStatus): string | undefined {
+  if (freshness === null) return undefined;
+  return freshness === 'events'
+    ? 'by events: changes made elsewhere show at once'
+    : `changes made elsewhere show within ${freshnessSeconds ?? '?'} s`;
+}
+
+function copiesText({ versionDays }: MountStatus, out: Output): string | undefined {
+  if (versionDays === 0) return undefined;
+  const text = `of what is overwritten or deleted here, for ${count(versionDays, 'day')}`;
+  return out.options.verbose ? `${text}, in the bucket under ${VERSIONS_PREFIX}` : text;
 }
 
 function uploadsText({ pending, state }: MountStatus): string {

@@ -4,6 +4,7 @@ import { ensurePrivateFolder, isErrno, writeFileAtomic } from '../platform/atomi
 import type { Places } from '../platform/places.ts';
 import { isRunning } from '../platform/processes.ts';
 import { mountFolders, mountsFolder } from './identity.ts';
+import { MountProfile } from './profiles.ts';
 
 /**
  * - `mounting`: a supervisor is starting it, or starting it again after a crash
@@ -55,6 +56,8 @@ export const MountRecord = z.object({
   credentialExpiresAt: z.nullable(z.string()),
   path: z.string(),
   profile: z.string(),
+  /** What that profile was when it was mounted. */
+  settings: MountProfile,
   readOnly: z.boolean(),
   state: MountState,
   /** Since when it is in this state, RFC 3339. */
@@ -63,7 +66,12 @@ export const MountRecord = z.object({
   /** Where the supervisor listens. */
   control: z.nullable(z.string()),
   rclone: z.nullable(
-    z.object({ ...Identity.shape, path: z.string(), version: z.string(), address: RcAddress }),
+    z.object({
+      ...Identity.shape,
+      ...{ path: z.string(), version: z.string(), address: RcAddress },
+      /** It reaches the storage through its supervisor, and not without. */
+      viaGateway: z.boolean(),
+    }),
   ),
   /** How it is mounted and why so. */
   adapter: z.nullable(z.object({ kind: z.enum(['fuse', 'nfs', 'winfsp']), reason: z.string() })),

@@ -15,6 +15,7 @@ import type { BucketAccess } from '../session/bucket-access.ts';
 import { vfsOptions, type MountAdapter } from './adapters.ts';
 import { openBucketObjects } from './bucket-objects.ts';
 import { checkCredentials, storageProblem } from './credentials.ts';
+import type { Gateway } from './gateway/gateway.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount } from './machine.ts';
 import { uncoverMountPoint } from './mount-point.ts';
@@ -30,6 +31,8 @@ export interface ServingRclone {
   address: RcAddress;
   version: string;
   binary: string;
+  /** It reaches the storage through this process, and not without. */
+  viaGateway: boolean;
 }
 
 /** A bucket that an rclone serves at a folder, started by this process or by one before it. */
@@ -37,6 +40,8 @@ export interface ServedMount extends ServingRclone {
   vfs: Vfs;
   /** Resolves when that rclone is gone. Never rejects. */
   exited: Promise<void>;
+  /** Works with these keys from now on; undefined where only another rclone can. */
+  useKeys?: (access: BucketAccess) => void;
   /** Ends that rclone, and kills it when it does not end within this time in milliseconds. */
   stop(withinMs?: number): Promise<void>;
 }
@@ -54,6 +59,8 @@ export interface ServeOptions {
   onStarted?: (rclone: ServingRclone) => Promise<void>;
   onStep?: (step: 'checking' | 'mounting') => void;
   onRecovered?: (files: readonly RecoveredFile[]) => void;
+  /** Something went wrong between rclone and the storage that rclone will try again. */
+  onTrouble?: (what: string, error: unknown) => void;
 }
 
 /** How long one call to rclone may take before it counts as hanging, in milliseconds. */
@@ -69,6 +76,31 @@ const READY_WITHIN_MS = 30_000;
  *   `mount-failed` (13); nothing is left running or mounted then
  */
 export async function serveMount(options: ServeOptions): Promise<ServedMount> {
+  const gateway = await gatewayFor(options);
+  try {
+    return await serveThrough(gateway, options);
+  } catch (error) {
+    await gateway?.close();
+    throw error;
+  }
+}
+
+/** What keeps copies stands between rclone and the storage; other mounts need nothing there. */
+async function gatewayFor(options: ServeOptions): Promise<Gateway | undefined> {
+  const { access, host, profile, readOnly, onTrouble } = options;
+  if (profile.versionDays === 0 || readOnly) return undefined;
+  const { startGateway } = await import('./gateway/gateway.ts');
+  return startGateway(access, {
+    clock: host.clock,
+    versionDays: profile.versionDays,
+    onError: onTrouble ?? (() => undefined),
+  });
+}
+
+async function serveThrough(
+  gateway: Gateway | undefined,
+  options: ServeOptions,
+): Promise<ServedMount> {
   const { host, rclone, access, path, folders } = options;
   await ensurePrivateFolder(folders.cache);
   const daemon = await startRcd(rclone, {
@@ -77,22 +109,20 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     cacheDir: folders.cache,
     outliveWithLog: folders.rcloneLog,
     transfers: options.profile.transfers,
+    holdOpen: gateway?.listener,
   });
-  const { identity, address } = daemon;
-  const serving = { identity, address, version: rclone.version, binary: rclone.path };
+  const serving: ServingRclone = {
+    ...{ identity: daemon.identity, address: daemon.address },
+    ...{ version: rclone.version, binary: rclone.path, viaGateway: gateway !== undefined },
+  };
   try {
     await options.onStarted?.(serving);
-    await daemon.configCreate(REMOTE, access);
+    await daemon.configCreate(REMOTE, gateway?.remote ?? access);
     const vfs = openVfs(daemon, access.bucket, CALL_TIMEOUT_MS);
+    await vfs.hideOwnFiles();
     options.onStep?.('checking');
     await checkCredentials(vfs, access);
-    const cached = { cache: folders.cache, bucket: access.bucket, clock: host.clock };
-    const objects = openBucketObjects(vfs, access);
-    const found = await recoverCache(objects, cached).catch((error: unknown) => {
-      const ofStorage = error instanceof RcError || error instanceof S3RequestError;
-      throw ofStorage ? storageProblem(error, access) : error;
-    });
-    if (found.length > 0) options.onRecovered?.(found);
+    await recover(vfs, options);
     options.onStep?.('mounting');
     const cover = await uncoverMountPoint(path);
     try {
@@ -104,7 +134,8 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     return {
       ...serving,
       vfs,
-      exited: daemon.exited.then(() => undefined),
+      exited: daemon.exited.then(() => gateway?.close()),
+      ...(gateway === undefined ? {} : { useKeys: (keys) => gateway.use(keys) }),
       stop: (withinMs) => daemon.stop(withinMs),
     };
   } catch (error) {
@@ -112,6 +143,19 @@ export async function serveMount(options: ServeOptions): Promise<ServedMount> {
     await detachMount(options.adapter, path, host.platform);
     throw error instanceof AbortError ? error : mountFailed(error, folders);
   }
+}
+
+async function recover(
+  vfs: Vfs,
+  { access, folders, host, onRecovered }: ServeOptions,
+): Promise<void> {
+  const cached = { cache: folders.cache, bucket: access.bucket, clock: host.clock };
+  const objects = openBucketObjects(vfs, access);
+  const found = await recoverCache(objects, cached).catch((error: unknown) => {
+    const ofStorage = error instanceof RcError || error instanceof S3RequestError;
+    throw ofStorage ? storageProblem(error, access) : error;
+  });
+  if (found.length > 0) onRecovered?.(found);
 }
 
 /** The same mount at another folder of ours, to upload what was left when people's was gone. */
@@ -139,18 +183,19 @@ export async function mountRequest(
 
 /**
  * The rclone of a record whose supervisor has died, if it still serves the folder; undefined when
- * it does not. Programs that have files open there notice nothing.
+ * it does not. Programs that have files open there notice nothing. One that reaches the storage
+ * through its supervisor is of no use without it, and is started again.
  */
 export async function adoptMount(record: MountRecord): Promise<ServedMount | undefined> {
   const { rclone } = record;
-  if (rclone === null || !isRunning(rclone)) return undefined;
+  if (rclone === null || rclone.viaGateway || !isRunning(rclone)) return undefined;
   const { address, version, path: binary } = rclone;
   const identity = { pid: rclone.pid, startedAt: rclone.startedAt };
   const vfs = openVfs(createRcClient(address), record.bucket, CALL_TIMEOUT_MS);
   const served = await vfs.mountPoints().catch((): string[] => []);
   if (!served.includes(record.path)) return undefined;
   return {
-    ...{ vfs, identity, address, version, binary },
+    ...{ vfs, identity, address, version, binary, viaGateway: false },
     exited: goneWhen(identity),
     stop: (withinMs = 10_000) => endProcess(identity, withinMs),
   };

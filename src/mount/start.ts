@@ -5,7 +5,6 @@ import { chooseAdapter, type MountAdapter } from './adapters.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount, probeMachine } from './machine.ts';
 import { checkMountPoint } from './mount-point.ts';
-import { findProfile } from './profiles.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import type { MountRecord } from './record.ts';
 import type { RecoveredFile } from './recover.ts';
@@ -30,6 +29,7 @@ export interface StartOptions {
   onStep: (step: StartStep) => void;
   /** Cached files that rclone would have deleted; see `recoverCache`. */
   onRecovered: (files: readonly RecoveredFile[]) => void;
+  onTrouble: (what: string, error: unknown) => void;
 }
 
 /**
@@ -50,14 +50,15 @@ export async function startMount(
   return served;
 }
 
-function recorded({ identity, address, version, binary }: ServingRclone): MountRecord['rclone'] {
-  return { ...identity, address, version, path: binary };
+function recorded(serving: ServingRclone): MountRecord['rclone'] {
+  const { identity, address, version, binary, viaGateway } = serving;
+  return { ...identity, address, version, path: binary, viaGateway };
 }
 
 async function startAnew(
   host: Host,
   keeper: RecordKeeper,
-  { folders, bucketAccess, rclonePath, onStep, onRecovered }: StartOptions,
+  { folders, bucketAccess, rclonePath, onStep, onRecovered, onTrouble }: StartOptions,
 ): Promise<ServedMount> {
   const rclone = await findRclone(rclonePath === undefined ? {} : { path: rclonePath }, host);
   const adapter = chooseAdapter(await probeMachine(host, rclone.capabilities));
@@ -70,8 +71,8 @@ async function startAnew(
     ...{ credentialId: access.credentialId, credentialExpiresAt: access.expiresAt },
   });
   return serveMount({
-    ...{ host, rclone, adapter, access, readOnly, folders, onStep, onRecovered },
-    profile: findProfile(keeper.record.profile),
+    ...{ host, rclone, adapter, access, readOnly, folders, onStep, onRecovered, onTrouble },
+    profile: keeper.record.settings,
     path: keeper.record.path,
     onStarted: (started) => keeper.save({ rclone: recorded(started) }),
   });

@@ -4,7 +4,6 @@ import { mountFolders } from './identity.ts';
 import { LiveStatus } from './live.ts';
 import { findMount, readMountTable, type MountEntry } from './mount-table.ts';
 import { scanPending } from './pending.ts';
-import { MOUNT_PROFILES } from './profiles.ts';
 import {
   isServed,
   isSupervised,
@@ -26,6 +25,10 @@ export interface MountStatus {
   since: string;
   /** After how many seconds at most a change made elsewhere shows; null when not mounted. */
   freshnessSeconds: number | null;
+  /** `events`: now they show at once, because the server tells of them; null when not mounted. */
+  freshness: 'events' | 'seconds' | null;
+  /** For how many days a copy of what is overwritten or deleted is kept; 0: none is. */
+  versionDays: number;
   /** What is on this disk and not in the bucket. */
   pending: PendingStatus;
   /** Bytes of the cache on this disk, where somebody knows. */
@@ -70,13 +73,14 @@ async function statusOf(
   const listed = host.platform === 'win32' || findMount(table, record.path) !== undefined;
   const { state, problem } = judge(host, record, live, listed);
   const { rclone, supervisor } = record;
-  const profile = MOUNT_PROFILES.find((each) => each.name === record.profile);
   const inUse = state === 'mounted' || state === 'degraded';
   return {
     ...pick(record),
     tenant: record.tenant.slug,
     ...{ state, problem },
-    freshnessSeconds: inUse ? (profile?.freshnessSeconds ?? null) : null,
+    freshnessSeconds: inUse ? record.settings.freshnessSeconds : null,
+    versionDays: record.readOnly ? 0 : record.settings.versionDays,
+    freshness: inUse ? (live?.freshness ?? 'seconds') : null,
     pending: live?.answers === true ? ofQueue(live) : ofCache(host, record),
     cacheBytes: live?.cacheBytes ?? null,
     rclone: rclone !== null && isServed(record) ? pickRclone(rclone) : null,
@@ -122,8 +126,12 @@ function judge(
   }
   if (record.state === 'unmounted') return record;
   if (listed && isServed(record)) {
-    const message = 'The folder can be used, but the process that looks after it has died.';
-    const cure = 'cloud mount   (takes it over without interrupting it)';
+    const alone = 'The process that looks after the folder has died.';
+    const message = record.rclone?.viaGateway
+      ? `${alone} What is here can be read; what is saved waits.`
+      : `${alone} It can be used.`;
+    const how = record.rclone?.viaGateway ? 'mounts it again' : 'takes it over uninterrupted';
+    const cure = `cloud mount   (${how})`;
     return { state: 'degraded', problem: problem('unsupervised', message, cure) };
   }
   const cures = ['cloud mount   (mounts again and uploads what waits)', 'cloud unmount'];

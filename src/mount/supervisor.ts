@@ -4,20 +4,23 @@ import type { Log } from '../output/log.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { currentProcess } from '../platform/processes.ts';
-import type { BucketAccess } from '../session/bucket-access.ts';
 import { serveControl, type ControlRequest, type ControlServer } from './control.ts';
 import type { DrainProgress } from './drain.ts';
 import { endMount, type EndOptions } from './end.ts';
 import { Endings } from './endings.ts';
-import { assess, keepsEnding, liveStatus, rcloneEnded } from './health.ts';
+import { freshnessOf, type BucketChanges, type Freshness } from './freshness.ts';
+import { keepsEnding, keysReplaced, liveStatus, rcloneEnded } from './health.ts';
 import { mountFolders, type MountFolders } from './identity.ts';
+import { KeyRenewal, type KeySource } from './key-renewal.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import type { PendingWork } from './pending.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { readRecord, type MountRecord } from './record.ts';
+import { Restarts } from './restarts.ts';
 import type { ServedMount } from './serve.ts';
 import { startMount, type StartStep } from './start.ts';
 import type { UnmountResult } from './unmount.ts';
+import { messageOf, Upkeep } from './upkeep.ts';
 
 /** What the process that started the supervisor hears. */
 export type SupervisorReport =
@@ -28,7 +31,9 @@ export type SupervisorReport =
   | { type: 'unmounted'; result: UnmountResult };
 
 export interface SupervisorDeps {
-  bucketAccess: () => Promise<BucketAccess>;
+  /** The stored keys, and keys that the server vouches for. */
+  keys: KeySource;
+  changes: BucketChanges;
   /** For errors that go to other processes. */
   reportOf: (error: unknown) => ErrorReport;
   log: Log;
@@ -41,11 +46,8 @@ export interface SupervisorDeps {
   tickMs?: number;
 }
 
-/** Restarts of rclone within this time, in milliseconds, are counted together. */
-const RESTART_WINDOW_MS = 10 * 60_000;
-const MAX_RESTARTS = 6;
-/** Looks in a row without an answer from rclone before it is ended and started again. */
-const MAX_SILENCES = 6;
+/** A look that is late by so much, in milliseconds, means that the machine slept. */
+const JUMP_MS = 30_000;
 /** How long `status` waits for rclone, in milliseconds. */
 const STATUS_WITHIN_MS = 400;
 /** How long the end of a session or machine is held up for uploads, in milliseconds. */
@@ -88,14 +90,23 @@ class Supervisor {
   /** An unmount under way; the mount goes on if it fails. */
   readonly #endings = new Endings();
   readonly #ended = new AbortController();
-  readonly #restarts: number[] = [];
-  #silences = 0;
+  readonly #restarts = new Restarts();
+  readonly #upkeep: Upkeep;
+  readonly #freshness: Freshness;
 
   constructor(host: Host, record: MountRecord, folders: MountFolders, deps: SupervisorDeps) {
     this.#host = host;
     this.#folders = folders;
     this.#deps = deps;
     this.#keeper = new RecordKeeper(host, record, deps.reportOf);
+    const keys = new KeyRenewal(host.clock, deps.keys);
+    const isTold = (): boolean => this.#freshness.mode === 'events';
+    this.#upkeep = new Upkeep({ host, keeper: this.#keeper, keys, log: deps.log, isTold });
+    this.#freshness = freshnessOf(record, {
+      ...{ clock: host.clock, cache: folders.cache, log: deps.log, changes: deps.changes },
+      vfs: () => this.#served?.vfs,
+      onCredential: () => this.#upkeep.suspectKeys(),
+    });
   }
 
   get #record(): MountRecord {
@@ -106,8 +117,11 @@ class Supervisor {
     const control = await this.#claim();
     try {
       await this.#firstStart();
+      const freshness = this.#freshness.run(this.#ended.signal);
       await this.#watch();
+      await freshness;
     } finally {
+      this.#ended.abort();
       await control.close();
     }
   }
@@ -135,14 +149,16 @@ class Supervisor {
   }
 
   async #start(adopt: boolean): Promise<void> {
-    const { bucketAccess, rclonePath, report } = this.#deps;
+    const { keys, rclonePath, report } = this.#deps;
     const starting = startMount(this.#host, this.#keeper, {
-      ...{ folders: this.#folders, bucketAccess, rclonePath, adopt },
+      ...{ folders: this.#folders, bucketAccess: keys.stored, rclonePath, adopt },
       onStep: (step) => {
         this.#deps.log.write('info', step, { path: this.#record.path });
         report({ type: 'step', step });
       },
       onRecovered: (files) => this.#deps.log.write('warn', 'recovered', { files }),
+      onTrouble: (what, error) =>
+        this.#deps.log.write('warn', 'storage', { what, error: messageOf(error) }),
     }).then((served) => {
       this.#served = served;
     });
@@ -160,6 +176,7 @@ class Supervisor {
     const ended = this.#ended.signal;
     while (!ended.aborted) {
       const served = this.#served;
+      const began = clock.now();
       const tick = clock.sleep(tickMs, ended).then(
         () => 'tick' as const,
         () => 'ended' as const,
@@ -168,7 +185,10 @@ class Supervisor {
       const what = await Promise.race([gone, tick]);
       if (this.#endings.underWay) await this.#endings.over();
       else if (what === 'gone') await this.#restart();
-      else if (what === 'tick' && served !== undefined) await this.#lookAfter(served);
+      else if (what === 'tick' && served !== undefined) {
+        if (clock.now() - began > tickMs + JUMP_MS) await this.#upkeep.wokeUp(served);
+        await this.#lookAfter(served);
+      }
     }
   }
 
@@ -176,12 +196,12 @@ class Supervisor {
   async #restart(): Promise<void> {
     const { clock } = this.#host;
     this.#served = undefined;
-    this.#restarts.push(clock.now());
+    const replaced = this.#upkeep.takeReplaced();
+    const tooMany = !replaced && this.#restarts.add(clock.now());
     for (let attempt = 0; !this.#ended.signal.aborted; attempt += 1) {
       try {
-        const recent = this.#restarts.filter((at) => clock.now() - at < RESTART_WINDOW_MS);
-        if (recent.length > MAX_RESTARTS) throw keepsEnding(this.#folders.rcloneLog);
-        if (attempt === 0) await this.#noteRestart(rcloneEnded());
+        if (tooMany) throw keepsEnding(this.#folders.rcloneLog);
+        if (attempt === 0) await this.#noteRestart(replaced ? keysReplaced() : rcloneEnded());
         await this.#start(false);
         return;
       } catch (error) {
@@ -213,10 +233,7 @@ class Supervisor {
       await this.#end({ force: false, timeoutMs: SIGNAL_DRAIN_MS }).catch(() => undefined);
       return;
     }
-    const { state, problem, answers } = await assess(served.vfs);
-    this.#silences = answers ? 0 : this.#silences + 1;
-    if (this.#silences >= MAX_SILENCES) await served.stop(0);
-    if (problem?.exitCode === ExitCode.auth) await this.#renewKeys(served);
+    const { state, problem } = await this.#upkeep.look(served);
     const known = this.#record;
     if (this.#endings.underWay || isSame(known, state, problem?.message)) return;
     await this.#keeper.note({
@@ -225,20 +242,15 @@ class Supervisor {
     });
   }
 
-  /** New keys may have been stored since; an rclone that runs takes none, so another one is started. */
-  async #renewKeys(served: ServedMount): Promise<void> {
-    const access = await this.#deps.bucketAccess().catch(() => undefined);
-    if (access === undefined || access.credentialId === this.#record.credentialId) return;
-    this.#deps.log.write('info', 'new keys', { credentialId: access.credentialId });
-    await served.stop(2000);
-  }
-
   async #answer(
     request: ControlRequest,
     emit: (event: unknown) => void,
     signal: AbortSignal,
   ): Promise<unknown> {
-    if (request.type === 'status') return liveStatus(this.#served?.vfs, STATUS_WITHIN_MS);
+    if (request.type === 'status') {
+      const live = await liveStatus(this.#served?.vfs, STATUS_WITHIN_MS);
+      return { ...live, freshness: this.#freshness.mode };
+    }
     return this.#end(request, emit, signal);
   }
 
@@ -294,8 +306,4 @@ class Supervisor {
 
 function isSame(known: MountRecord, state: string, message: string | undefined): boolean {
   return known.state === state && known.problem?.message === message;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -27,6 +27,8 @@ export interface UnmountDeps {
   reportOf: (error: unknown) => ErrorReport;
   signal: AbortSignal;
   onProgress: (progress: DrainProgress) => void;
+  /** Gives a mount that can upload nothing without a supervisor another one; else it has to be forced. */
+  takeOver?: (record: MountRecord) => Promise<MountRecord>;
 }
 
 export interface UnmountResult {
@@ -51,12 +53,19 @@ export async function unmount(
   options: UnmountOptions,
   deps: UnmountDeps,
 ): Promise<UnmountResult> {
-  const record = await selectMount(host, options.path);
-  const { id, bucket, path } = record;
+  const selected = await selectMount(host, options.path);
+  const { id, bucket, path } = selected;
+  const taken = needsSupervisor(selected, options) ? await deps.takeOver?.(selected) : undefined;
+  const record = taken ?? selected;
   const kept =
     (await askSupervisor(record, options, deps)) ??
     (await endUnsupervised(host, record, options, deps));
   return { id, bucket, path, kept };
+}
+
+/** What reaches the storage through its supervisor only, and is to be drained. */
+function needsSupervisor(record: MountRecord, { force }: UnmountOptions): boolean {
+  return !force && record.rclone?.viaGateway === true && isServed(record) && !isSupervised(record);
 }
 
 async function selectMount(host: Host, path: string | undefined): Promise<MountRecord> {

@@ -36,6 +36,8 @@ export interface Vfs {
   probe(options: RcCallOptions): Promise<void>;
   /** The object of this name, if there is one; its MD5 where the storage knows it. */
   md5(name: string): Promise<{ md5: string | undefined } | undefined>;
+  /** Leaves out of every listing what is ours in the bucket; before mounting. */
+  hideOwnFiles(): Promise<void>;
   mountTypes(): Promise<string[]>;
   mount(request: MountRequest): Promise<void>;
   unmount(path: string, options?: RcCallOptions): Promise<void>;
@@ -43,6 +45,8 @@ export interface Vfs {
   queue(): Promise<QueuedUpload[]>;
   stats(): Promise<VfsStats>;
   transfers(): Promise<TransferStats>;
+  /** Lists these folders anew when they are looked into next; `''` is the root. */
+  forget(folders: readonly string[] | 'all'): Promise<void>;
   /** Lets an upload begin now. One that has just begun or ended is no error. */
   expedite(id: number): Promise<void>;
 }
@@ -111,6 +115,10 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
       const { item } = await ask('operations/stat', { fs, remote: name, opt }, Stat);
       return item === null ? undefined : { md5: item.Hashes?.md5 };
     },
+    hideOwnFiles: async () => {
+      const FilterRule = ['- /.cloud-*', '- /.cloud-*/**'];
+      await ask('options/set', { filter: { FilterRule } }, Anything);
+    },
     mountTypes: async () => (await ask('mount/types', {}, MountTypes)).mountTypes,
     mount: async (request) => {
       await ask('mount/mount', { fs, ...request }, Anything);
@@ -129,6 +137,15 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
     transfers: async () => {
       const { transferring = [], lastError } = await ask('core/stats', {}, Transfers);
       return { transferring, lastError };
+    },
+    forget: async (folders) => {
+      if (folders !== 'all' && folders.length === 0) return;
+      // Forgetting a folder forgets all below it; a file, just the folder that it is in.
+      const inside = (folders === 'all' ? [] : folders).map((folder, index): [string, string] => [
+        index === 0 ? 'file' : `file${index + 1}`,
+        folder === '' ? '.cloud-any' : `${folder}/.cloud-any`,
+      ]);
+      await ask('vfs/forget', { fs, ...Object.fromEntries(inside) }, Anything);
     },
     expedite: async (id) => {
       try {

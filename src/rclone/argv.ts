@@ -89,6 +89,8 @@ export function rcdArgv(args: RcdArgs): RcloneArgv {
     ...(args.transfers === undefined ? [] : ['--transfers', String(args.transfers)]),
     ...(args.logFile === undefined ? [] : logFileFlags(args.logFile)),
     ...['--retries', '1', '--low-level-retries', '3'],
+    // A network that swallows everything must not hang a program that reads from the mount for long.
+    ...['--contimeout', '10s', '--timeout', '30s'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,
   );

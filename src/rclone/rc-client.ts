@@ -43,7 +43,10 @@ export interface RcClient {
     options?: RcCallOptions,
   ): Promise<T>;
   /** Tells rclone about a remote, keys included, in its memory only (`rcd --config ""`). */
-  configCreate(name: string, remote: S3Location & S3Keys): Promise<void>;
+  configCreate(
+    name: string,
+    remote: S3Location & S3Keys & { sessionToken?: string },
+  ): Promise<void>;
 }
 
 /** For an answer that does not matter. */
@@ -68,10 +71,12 @@ export function createRcClient(address: RcAddress): RcClient {
     call,
     configCreate: async (name, remote) => {
       registerSecret(remote.secretAccessKey);
+      if (remote.sessionToken !== undefined) registerSecret(remote.sessionToken);
       const { type, ...settings } = remoteSettings(remote);
       const keys = {
         access_key_id: remote.accessKeyId,
         secret_access_key: remote.secretAccessKey,
+        ...(remote.sessionToken === undefined ? {} : { session_token: remote.sessionToken }),
       };
       const parameters = { ...settings, ...keys };
       const opt = { nonInteractive: true, noObscure: true };

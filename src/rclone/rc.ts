@@ -35,6 +35,11 @@ export interface RcdOptions {
   outliveWithLog?: string;
   /** Uploads at once. Default: rclone's own, 4. */
   transfers?: number;
+  /**
+   * The descriptor of a listening socket that it holds open for as long as it lives, without listening itself: so
+   * nobody else can take that port when this process dies. Not on Windows.
+   */
+  holdOpen?: number | undefined;
   /** How long it may take to answer its first call, in milliseconds. Default 15 seconds. */
   readyWithinMs?: number;
 }
@@ -95,7 +100,8 @@ function spawnRcd(path: string, listen: Listening, options: RcdOptions): ChildPr
   // What it says before it opens its log (a usage error, a panic) belongs there too.
   const early = openSync(logFile, 'a', 0o600);
   try {
-    return spawn(path, argv, { env, stdio: ['ignore', 'ignore', early], detached: true });
+    const held = options.holdOpen === undefined ? [] : [options.holdOpen];
+    return spawn(path, argv, { env, stdio: ['ignore', 'ignore', early, ...held], detached: true });
   } finally {
     closeSync(early);
   }

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { MountCredentialWithSecret } from '../api/contract/mount.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
+import { acquireLock } from '../platform/lock.ts';
 import type { BucketAccess } from './bucket-access.ts';
 import { STORED, storedBucketKey, toBucketAccess, type Session } from './open.ts';
 
@@ -22,6 +24,20 @@ export interface BucketKeyResult {
  * @throws AbortError `other-tenant` (4)
  */
 export async function ensureBucketKey(session: Session, host: Host): Promise<BucketKeyResult> {
+  // A mount and a sync may find the same key ended; the second takes what the first was given.
+  const lock = await acquireLock(join(host.places.state, 'locks', 'bucket-key.lock'), {
+    command: 'renewal of the bucket key',
+    waitMs: 60_000,
+    clock: host.clock,
+  });
+  try {
+    return await ensured(session, host);
+  } finally {
+    lock.release();
+  }
+}
+
+async function ensured(session: Session, host: Host): Promise<BucketKeyResult> {
   const { api, context, secrets } = session;
   await refuseOtherTenant(session);
   const stored = await storedBucketKey(secrets, context.name);

@@ -47,6 +47,8 @@ const Configuration = z.object({
   ),
   /** How folders are synced where no flag says so. */
   sync: z.optional(SyncSettings),
+  /** Profiles of a person's own, by kind and name; the features know what is in them. */
+  profiles: z.optional(z.object({ mount: z.optional(z.record(z.string(), z.unknown())) })),
   /** A person's choice where a keychain is missing: the key of the secrets in a file. */
   insecureStorage: z.optional(z.boolean()),
 });

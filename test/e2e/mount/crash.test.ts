@@ -50,7 +50,7 @@ mountTest('however rclone is killed after a save, the save arrives', async () =>
 
 mountTest('without its supervisor a mount serves on, and is taken over', async () => {
   const user = await openMountUser(server, 'watcher');
-  const before = await user.mount('--profile', 'safe');
+  const before = await user.mount('--profile', 'fast');
   await writeFile(join(user.folder, 'a.md'), 'a');
   await kill(before.supervisor!);
   const status = await user.status();
@@ -59,7 +59,7 @@ mountTest('without its supervisor a mount serves on, and is taken over', async (
   expect(status.pending.files).toMatchObject([{ name: 'a.md', size: 1 }]);
   // The advice of the status, word for word: the folder and the profile stay what they were.
   const taken = await user.json('mount');
-  expect(taken).toMatchObject({ path: user.folder, profile: 'safe', state: 'mounted' });
+  expect(taken).toMatchObject({ path: user.folder, profile: 'fast', state: 'mounted' });
   expect(user.record().rclone).toEqual(before.rclone);
   expect((await user.status()).state).toBe('mounted');
   expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });

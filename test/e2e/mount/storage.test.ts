@@ -11,7 +11,16 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer({
-    tenants: ['down', 'drain', 'forced', 'impatient', 'early', 'renewed'],
+    tenants: [
+      'down',
+      'drain',
+      'forced',
+      'impatient',
+      'early',
+      'renewed',
+      'renewed-safe',
+      'signed-out',
+    ],
   });
 });
 afterAll(() => server.close());
@@ -106,17 +115,46 @@ mountTest('an unmount during the start leaves nothing mounted or running', async
   expect(user.record()).toMatchObject({ state: 'unmounted', rclone: null });
 });
 
-mountTest('new keys reach a running mount whose keys were revoked', async () => {
-  const user = await openMountUser(server, 'renewed');
-  await user.mount('--profile', 'fast');
+for (const [profile, slug] of [
+  ['fast', 'renewed'],
+  ['safe', 'renewed-safe'],
+] as const) {
+  mountTest(`a ${profile} mount whose keys were revoked gets new ones, once`, async () => {
+    const user = await openMountUser(server, slug);
+    const { rclone, credentialId } = await user.mount('--profile', profile);
+    const keys = async (): Promise<string[]> =>
+      (await user.api.listMountCredentials()).credentials.map(({ id }) => id);
+    const before = await keys();
+    await user.api.revokeMountCredential(credentialId!);
+    await writeFile(join(user.folder, 'a.md'), 'waits');
+    await until(async () => (await user.bucket.names()).includes('a.md'));
+    await until(() => user.record().state === 'mounted');
+    const after = await keys();
+    expect(after).not.toContain(credentialId);
+    expect(after).toContain(user.record().credentialId);
+    expect(after).toHaveLength(before.length);
+    // What stands between rclone and the storage changes the keys without rclone noticing.
+    expect(user.record().rclone!.pid === rclone!.pid).toBe(profile === 'safe');
+    expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+  });
+}
+
+mountTest('without an account to ask, a mount waits for keys that somebody stores', async () => {
+  const user = await openMountUser(server, 'signed-out');
+  const { credentialId } = await user.mount('--profile', 'fast');
   const secrets = openSecretStore(user.host);
-  const stored = (await secrets.getPassword(STORED.bucketKey, 'renewed')) ?? '';
-  await user.api.revokeMountCredential((JSON.parse(stored) as { id: string }).id);
+  const apiKey = (await secrets.getPassword(STORED.apiKey, 'signed-out')) ?? '';
+  await secrets.deletePassword(STORED.apiKey, 'signed-out');
+  await secrets.deletePassword(STORED.accessToken, 'signed-out');
+  await user.api.revokeMountCredential(credentialId!);
   await writeFile(join(user.folder, 'a.md'), 'waits');
   await until(() => user.record().problem?.code === 'uploads-failing');
-  expect((await user.status()).problem?.message).toContain('refuses the keys');
-  const issued = await user.api.createMountCredential({ description: 'renewed' });
-  await secrets.setPassword(STORED.bucketKey, 'renewed', JSON.stringify(issued));
+  const { problem, pending } = await user.status();
+  expect(problem?.message).toContain('refuses the keys');
+  expect(pending.files).toMatchObject([{ name: 'a.md' }]);
+  const issued = await user.api.createMountCredential({ description: 'by hand' });
+  await secrets.setPassword(STORED.bucketKey, 'signed-out', JSON.stringify(issued));
   await until(async () => (await user.bucket.names()).includes('a.md'));
+  await secrets.setPassword(STORED.apiKey, 'signed-out', apiKey);
   expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
 });

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { overlap, resolveMountPoint } from '../../../src/mount/mount-point.ts';
+import { findProfile } from '../../../src/mount/profiles.ts';
 import { findMount, parseMountInfo, parseMountOutput } from '../../../src/mount/mount-table.ts';
 import { mountFolders, mountId } from '../../../src/mount/identity.ts';
 import { parseLsof } from '../../../src/mount/open-files.ts';
@@ -18,6 +19,7 @@ import { openWorkspace } from '../../support/workspace.ts';
 const record = (id: string): MountRecord => ({
   ...{ version: 1, id, nonce: 'n', context: 'acme', server: 'http://127.0.0.1:1' },
   ...{ tenant: { id: 't', slug: 'acme' }, bucket: 'b', path: '/m', profile: 'fast' },
+  settings: findProfile('fast'),
   ...{ credentialId: null, credentialExpiresAt: null, readOnly: false, state: 'unmounted' },
   since: '2026-11-22T10:00:00.000Z',
   ...{ supervisor: null, control: null, rclone: null, adapter: null, problem: null },

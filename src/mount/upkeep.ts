@@ -1,0 +1,136 @@
+import type { Log } from '../output/log.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Host } from '../platform/host.ts';
+import { isRefusal } from './credentials.ts';
+import { assess, type Health } from './health.ts';
+import type { KeyRenewal } from './key-renewal.ts';
+import { findOpenFiles } from './open-files.ts';
+import type { RecordKeeper } from './record-keeper.ts';
+import type { ServedMount } from './serve.ts';
+
+export interface UpkeepDeps {
+  host: Host;
+  keeper: RecordKeeper;
+  keys: KeyRenewal;
+  log: Log;
+  /** Whether events would tell that the keys were revoked. */
+  isTold: () => boolean;
+}
+
+/** Looks in a row without an answer from rclone before it is ended and started again. */
+const MAX_SILENCES = 6;
+/** How often the storage is asked whether it still takes the keys, where nothing else tells. */
+const PROBE_EVERY_MS = 5 * 60_000;
+const PROBE_WITHIN_MS = 10_000;
+
+/** Looks after a running mount, every few seconds: does rclone answer, do uploads go through, are the keys good. */
+export class Upkeep {
+  readonly #deps: UpkeepDeps;
+  #silences = 0;
+  #probedAt: number;
+  #unreachable = false;
+  #replaced = false;
+
+  constructor(deps: UpkeepDeps) {
+    this.#deps = deps;
+    this.#probedAt = deps.host.clock.now();
+  }
+
+  /** Whether the rclone that has just ended was ended here, for another one with other keys. */
+  takeReplaced(): boolean {
+    const replaced = this.#replaced;
+    this.#replaced = false;
+    return replaced;
+  }
+
+  /** An event says that something about the keys changed: they are tried at the next look. */
+  suspectKeys(): void {
+    this.#probedAt = -Infinity;
+    this.#deps.keys.retrySoon();
+  }
+
+  /** The machine slept: connections are dead, and what waits is worth another try. */
+  async wokeUp(served: ServedMount): Promise<void> {
+    this.#deps.log.write('info', 'the clock jumped: this machine slept', {});
+    this.suspectKeys();
+    this.#unreachable = true;
+    await served.vfs.forget('all').catch(() => undefined);
+  }
+
+  /** @returns how it is, after what could be done about it was done */
+  async look(served: ServedMount): Promise<Health> {
+    const health = await assess(served.vfs);
+    this.#silences = health.answers ? 0 : this.#silences + 1;
+    if (this.#silences >= MAX_SILENCES) {
+      this.#silences = 0;
+      await served.stop(0);
+      return health;
+    }
+    if (!health.answers) return health;
+    const refused = await this.#probe(served, health);
+    await this.#renewKeys(served, refused || health.problem?.exitCode === ExitCode.auth);
+    return health;
+  }
+
+  /**
+   * Asks the storage now and then, and while uploads fail. When it can be reached again, what waits
+   * goes out at once instead of after rclone's own, growing pause.
+   *
+   * @returns whether it refuses the keys
+   */
+  async #probe({ vfs }: ServedMount, { problem }: Health): Promise<boolean> {
+    const { clock } = this.#deps.host;
+    const failing = problem !== undefined || this.#unreachable;
+    const due = !this.#deps.isTold() && clock.now() - this.#probedAt >= PROBE_EVERY_MS;
+    if (!failing && !due && this.#probedAt !== -Infinity) return false;
+    this.#probedAt = clock.now();
+    try {
+      await vfs.probe({ timeoutMs: PROBE_WITHIN_MS });
+    } catch (error) {
+      const refused = error instanceof Error && isRefusal(error.message);
+      this.#unreachable = !refused;
+      return refused;
+    }
+    if (this.#unreachable) {
+      const waiting = (await vfs.queue()).filter(({ uploading }) => !uploading);
+      for (const { id } of waiting) await vfs.expedite(id);
+    }
+    this.#unreachable = false;
+    this.#deps.keys.worked();
+    return false;
+  }
+
+  /** A gateway takes other keys as it runs; an rclone takes none, so another one is started. */
+  async #renewKeys(served: ServedMount, refused: boolean): Promise<void> {
+    const { keeper, keys, log } = this.#deps;
+    const { credentialId, credentialExpiresAt } = keeper.record;
+    const ends = keys.endsSoon(credentialId, credentialExpiresAt);
+    if (!refused && ends === 'no') return;
+    // Keys that still work can wait for a moment in which nobody notices.
+    const canWait = !refused && ends === 'soon' && served.useKeys === undefined;
+    if (canWait && !(await this.#isQuiet(served))) return;
+    const { keys: other, error } = await keys.other(credentialId);
+    if (error !== undefined) log.write('warn', 'no other keys', { error: messageOf(error) });
+    if (other === undefined) return;
+    log.write('info', 'new keys', { credentialId: other.credentialId });
+    if (served.useKeys === undefined) {
+      this.#replaced = true;
+      await served.stop(2000);
+      return;
+    }
+    served.useKeys(other);
+    const { credentialId: id, expiresAt } = other;
+    await keeper.note({ credentialId: id, credentialExpiresAt: expiresAt });
+    this.#unreachable = true;
+  }
+
+  async #isQuiet({ vfs }: ServedMount): Promise<boolean> {
+    const { host, keeper } = this.#deps;
+    if ((await vfs.queue()).length > 0) return false;
+    return (await findOpenFiles(keeper.record.path, host.platform)).length === 0;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
