@@ -1,7 +1,8 @@
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { appendRotating, rotatedFiles } from '../output/log.ts';
-import { readTextIfExists } from '../platform/atomic-file.ts';
+import { isErrno, readTextIfExists } from '../platform/atomic-file.ts';
 import { PAIR_STATES } from './states.ts';
 
 const versionSchema = z.nullable(
@@ -61,6 +62,39 @@ export class Activity {
 export async function readActivity(pairFolder: string): Promise<ActivityRecord[]> {
   const texts = await Promise.all(rotatedFiles(activityPath(pairFolder)).map(readTextIfExists));
   return texts.flatMap((text) => (text ?? '').split('\n')).flatMap(parseRecord);
+}
+
+export type RunRecord = Extract<ActivityRecord, { type: 'run' }>;
+
+/** A run's end is its last line; this much of the record holds it. */
+const TAIL_BYTES = 64 * 1024;
+
+/** The last run on record, without reading all of it. */
+export async function readLastRun(pairFolder: string): Promise<RunRecord | undefined> {
+  for (const path of rotatedFiles(activityPath(pairFolder)).slice(-2).toReversed()) {
+    const lines = (await readTail(path)).split('\n').toReversed();
+    const last = lines.flatMap(parseRecord).find((record) => record.type === 'run');
+    if (last !== undefined) return last;
+  }
+  return undefined;
+}
+
+async function readTail(path: string): Promise<string> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return '';
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, TAIL_BYTES);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 function parseRecord(line: string): ActivityRecord[] {

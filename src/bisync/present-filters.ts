@@ -7,7 +7,7 @@ export function presentFilters(filters: ShownFilters, out: Output): string {
   const rows = filters.rules.map((rule) => ({
     rule: rule.text,
     from: whereOf(rule),
-    note: rule.malformed ? 'malformed, matches nothing' : rule.negated ? 'taken back' : '',
+    note: rule.malformed ? 'malformed, matches nothing' : rule.negated ? 'takes back' : '',
   }));
   const columns = [
     { key: 'rule', title: 'RULE' },

@@ -1,47 +1,13 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { createApiClient } from '../../src/api/client.ts';
-import { realRclone } from '../support/rclone.ts';
-import { runCloud, type CloudRun } from '../support/run-cloud.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { openPerson } from '../support/person.ts';
+import { runCloud } from '../support/run-cloud.ts';
 import { openWorkspace } from '../support/workspace.ts';
 
-/** A person with a set-up folder of ten notes. */
-async function person(): Promise<{
-  folder: string;
-  server: TestServer;
-  cloud(...args: string[]): Promise<CloudRun>;
-}> {
-  const server = await startTestServer({ tenants: ['acme'] });
-  onTestFinished(() => server.close());
-  const { root, env } = await openWorkspace();
-  const folder = join(root, 'notes');
-  await mkdir(folder);
-  for (let index = 0; index < 10; index += 1)
-    await writeFile(join(folder, `n${index}.md`), `${index}`);
-  const cloudEnv = { ...env, CLOUD_RCLONE: (await realRclone()).path };
-  const cloud = (...args: string[]): Promise<CloudRun> => runCloud(args, { env: cloudEnv });
-  const setup = await runCloud(
-    [
-      'setup',
-      '--server',
-      server.url,
-      '--mode',
-      'bisync',
-      '--path',
-      folder,
-      '--token-stdin',
-      '--yes',
-    ],
-    { env: cloudEnv, input: server.apiKeyOf('acme') },
-  );
-  expect(setup.stderr + setup.stdout).toContain('Ready.');
-  return { folder, server, cloud };
-}
-
 it('cloud bisync syncs, plans, stops at the guard and does what is approved', async () => {
-  const { folder, cloud } = await person();
+  const { folder, cloud } = await openPerson();
   const quiet = await cloud('bisync');
   expect(quiet).toMatchObject({ exitCode: 0 });
   expect(quiet.stdout).toMatch(
@@ -76,7 +42,7 @@ it('cloud bisync says what is wrong with a folder, and needs a set-up', async ()
   const bare = await runCloud(['bisync', '--json'], { env });
   expect(bare.exitCode).toBe(10);
   expect(bare.stderr).toContain('not-set-up');
-  const { folder, cloud } = await person();
+  const { folder, cloud } = await openPerson();
   const file = join(root, 'a-file');
   await writeFile(file, 'x');
   expect(await cloud('bisync', '--path', file)).toMatchObject({ exitCode: 2 });
@@ -90,7 +56,7 @@ it('cloud bisync says what is wrong with a folder, and needs a set-up', async ()
 }, 60_000);
 
 it('cloud bisync gets itself another key when its own was revoked', async () => {
-  const { folder, cloud, server } = await person();
+  const { folder, cloud, server } = await openPerson();
   const api = createApiClient({
     server: server.url,
     token: () => Promise.resolve(server.apiKeyOf('acme')),

@@ -1,0 +1,93 @@
+import { neverSynced, pairReports, type PairReport } from '../bisync/pair-report.ts';
+import { STATE_MEANINGS } from '../bisync/states.ts';
+import { mountStatus, type MountStatus } from '../mount/status.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Host } from '../platform/host.ts';
+import { readConfiguration, type Configuration } from '../session/configuration.ts';
+import { contextFor, type NamedContext, type SessionFlags } from '../session/settings.ts';
+
+/** Everything on one screen. The shape is a promise to scripts. */
+export interface StatusReport {
+  exitCode: ExitCode;
+  /** Null before `cloud setup` or `cloud login`. */
+  account: { context: string; server: string; name: string; tenant: NamedContext['tenant'] } | null;
+  folders: PairReport[];
+  mounts: MountStatus[];
+  /** What to do, the most urgent first; empty when nothing is. */
+  nextSteps: string[];
+}
+
+/**
+ * How the account, the synced folders and the mounts of this machine stand. Offline: reads our own
+ * files and asks our own mount processes, within a second, and never looks into a synced or mounted
+ * folder.
+ *
+ * @throws AbortError `unknown-context` (2), `configuration-damaged` (78)
+ */
+export async function statusReport(flags: SessionFlags, host: Host): Promise<StatusReport> {
+  const configuration = await readConfiguration(host);
+  const [known, mounts] = await Promise.all([pairReports(host), mountStatus(host)]);
+  const context = contextFor(configuration, flags);
+  const folders = [...known, ...arrangedOnly(configuration, known)];
+  const findings = [
+    ...(context === undefined ? [{ exitCode: ExitCode.notSetUp, nextStep: 'cloud setup' }] : []),
+    ...folders.map(ofFolder),
+    ...mounts.map(ofMount),
+  ].sort((a, b) => urgency(a.exitCode) - urgency(b.exitCode));
+  const steps = findings.flatMap(({ nextStep }) => (nextStep === null ? [] : [nextStep]));
+  return {
+    exitCode: findings[0]?.exitCode ?? ExitCode.ok,
+    account: context === undefined ? null : accountOf(context),
+    ...{ folders, mounts, nextSteps: [...new Set(steps)] },
+  };
+}
+
+function accountOf({ name, server, account, tenant }: NamedContext): StatusReport['account'] {
+  return { context: name, server, name: account, tenant };
+}
+
+/** Folders that setup arranged to sync and that nothing has synced yet. */
+function arrangedOnly({ folders }: Configuration, known: readonly PairReport[]): PairReport[] {
+  return Object.values(folders).flatMap(({ sync, mode }) => {
+    const wanted = sync !== undefined && mode !== undefined && mode !== 'mount';
+    return wanted && !known.some(({ root }) => root === sync) ? [neverSynced(sync)] : [];
+  });
+}
+
+interface Finding {
+  exitCode: ExitCode;
+  nextStep: string | null;
+}
+
+function ofFolder({ state, nextStep, openConflicts }: PairReport): Finding {
+  const { exitCode } = STATE_MEANINGS[state];
+  if (exitCode === ExitCode.ok && openConflicts > 0) {
+    return { exitCode: ExitCode.incomplete, nextStep: 'cloud conflicts list' };
+  }
+  return { exitCode, nextStep };
+}
+
+function ofMount({ state, problem }: MountStatus): Finding {
+  const broken = state === 'dead' || state === 'degraded';
+  const nextStep = problem?.suggestions[0] ?? null;
+  return broken
+    ? { exitCode: ExitCode.mount, nextStep }
+    : { exitCode: ExitCode.ok, nextStep: null };
+}
+
+/** The worst first: what a person must do, then what is broken, then what mends itself. */
+const ORDER: readonly ExitCode[] = [
+  ExitCode.needsPerson,
+  ExitCode.auth,
+  ExitCode.mount,
+  ExitCode.failed,
+  ExitCode.notSetUp,
+  ExitCode.unreachable,
+  ExitCode.incomplete,
+  ExitCode.ok,
+];
+
+function urgency(code: ExitCode): number {
+  const index = ORDER.indexOf(code);
+  return index === -1 ? 0 : index;
+}
