@@ -58,3 +58,40 @@ function deletesOn(side: 'local' | 'remote', plan: Plan): string[] {
 function where(side: 'local' | 'remote'): string {
   return side === 'local' ? 'in the local folder' : 'in the bucket';
 }
+
+const FEW = 5;
+const GROUPS = 8;
+
+/** What would be deleted, for people: a few paths by name, many by folder. */
+export function wouldGo(paths: readonly string[]): string[] {
+  if (paths.length <= FEW) return [`Would be deleted: ${paths.join(', ')}`];
+  const groups = new Map<string, number>();
+  const depth = commonDepth(paths);
+  for (const path of paths) {
+    const names = path.split('/');
+    const group = names.length > depth + 1 ? `${names.slice(0, depth + 1).join('/')}/` : path;
+    groups.set(group, (groups.get(group) ?? 0) + 1);
+  }
+  const largest = [...groups].sort(([, a], [, b]) => b - a);
+  const rest = largest.slice(GROUPS).reduce((sum, [, number]) => sum + number, 0);
+  return [
+    'Would be deleted:',
+    ...largest
+      .slice(0, GROUPS)
+      .map(([name, number]) =>
+        name.endsWith('/') ? `  ${name} (${count(number, 'file')})` : `  ${name}`,
+      ),
+    ...(rest === 0 ? [] : [`  and ${count(rest, 'file')} more`]),
+  ];
+}
+
+/** How many folders all paths share: below there they begin to differ. */
+function commonDepth(paths: readonly string[]): number {
+  const [first = '', ...others] = paths;
+  const folders = first.split('/').slice(0, -1);
+  const differs = folders.findIndex((_, index) => {
+    const start = `${folders.slice(0, index + 1).join('/')}/`;
+    return others.some((path) => !path.startsWith(start));
+  });
+  return differs === -1 ? folders.length : differs;
+}

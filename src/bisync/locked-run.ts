@@ -131,11 +131,14 @@ async function syncOnce(
     ...{ runId, pairId: pair.id, root: pair.root, bucket: pair.bucket, startedAt },
     ...{ profile: profile.name, united: stored === undefined },
   };
+  const conflicts = run.strategy;
   if (dryRun) {
-    const planId = await savePlan(pair.folder, plan, sides, host.clock.now());
+    const planId = await savePlan(pair.folder, { plan, conflicts }, sides, host.clock.now());
     return dryRunResult(run, plan, { ...base, planId });
   }
-  const approved = await permitted(options, pair, plan, sides, { profile, host });
+  const permission = await permitted(options, pair, plan, sides, { profile, host, conflicts });
+  const { plan: approved } = permission;
+  run.strategy = permission.conflicts;
   if (checkAccess && !scan.accessFile && options.approve === undefined) throw accessCheckFailed();
   announce(run, approved);
   await around.afterPlan?.();
@@ -146,7 +149,7 @@ async function syncOnce(
   await settleRun(run, stored !== undefined);
   await tidyTrash(run, next, scan.own.trashes, options.trash);
   const openConflicts = next.openConflicts.length;
-  const result = finished(run, plan, { ...base, openConflicts });
+  const result = finished(run, approved, { ...base, openConflicts });
   await writeStatus(pair, result.state, lastWords(result), { at: host.clock.now(), runId });
   return result;
 }

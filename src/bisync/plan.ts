@@ -1,3 +1,4 @@
+import { findRenames, type Rename } from './renames.ts';
 import type { Baseline, BaselineEntry, Listing, Version } from './versions.ts';
 
 /** What one path needs. `replaces` is the agreed version that is overwritten; null: the path is new there. */
@@ -13,13 +14,6 @@ export type Action =
   /** Both sides came to the same by themselves; only the baseline changes. */
   | { type: 'agree'; path: string; entry: BaselineEntry }
   | { type: 'forget'; path: string };
-
-export interface Rename {
-  /** Where the person renamed it. */
-  side: 'local' | 'remote';
-  from: string;
-  to: string;
-}
 
 export interface Plan {
   actions: Action[];
@@ -43,7 +37,7 @@ export function makePlan(baseline: Baseline, local: Listing, remote: Listing): P
     else actions.push(action);
   }
   actions.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { actions, renames: findRenames(actions, local, remote), unchanged };
+  return { actions, renames: findRenames(actions, { local, remote }), unchanged };
 }
 
 function decide(
@@ -95,32 +89,4 @@ export function isAgreed(version: Version, base: BaselineEntry): boolean {
   if (version.size !== base.size) return false;
   if (version.md5 !== null) return version.md5 === base.md5;
   return version.etag !== undefined && version.etag === base.etag;
-}
-
-/** A path that vanished and one that appeared on the same side with the same content. */
-function findRenames(actions: readonly Action[], local: Listing, remote: Listing): Rename[] {
-  return (['local', 'remote'] as const).flatMap((side) => {
-    const [gone, come] =
-      side === 'local'
-        ? (['delete-remote', 'upload'] as const)
-        : (['delete-local', 'download'] as const);
-    const listing = side === 'local' ? local : remote;
-    const appeared = new Map<string, string[]>();
-    for (const action of actions) {
-      if (action.type !== come || action.replaces !== null) continue;
-      const key = contentKey(listing.get(action.path));
-      if (key !== undefined) appeared.set(key, [...(appeared.get(key) ?? []), action.path]);
-    }
-    return actions.flatMap((action): Rename[] => {
-      if (action.type !== gone) return [];
-      const to = appeared.get(contentKey(action.agreed) ?? '')?.shift();
-      return to === undefined ? [] : [{ side, from: action.path, to }];
-    });
-  });
-}
-
-/** Empty files are all alike, so they say nothing about a rename. */
-function contentKey(version: Version | BaselineEntry | undefined): string | undefined {
-  if (version === undefined || version.md5 === null || version.size === 0) return undefined;
-  return `${version.size}:${version.md5}`;
 }

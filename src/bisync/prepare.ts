@@ -45,13 +45,15 @@ export async function makeReady(
     return { prepared: true, conditions: known };
   }
   const readOnly = permission === 'ro';
-  const conditions = readOnly
-    ? { writes: true, deletes: true }
-    : await probeConditions(around.s3, around.now);
+  if (isSetUp && readOnly) return { prepared: true, conditions: { writes: true, deletes: true } };
+  const probed = readOnly
+    ? undefined
+    : { endpoint, ...(await probeConditions(around.s3, around.now)) };
   // Never for a known pair: a check file that is made here would vouch for a wrong bucket.
   if (!isSetUp) await setUp(pair, around, { readOnly });
-  await writeRecord(pair, { endpoint, ...conditions });
-  return { prepared: true, conditions };
+  // A key that may only read cannot find out and need not; the first that may write will.
+  await writeRecord(pair, probed);
+  return { prepared: true, conditions: probed ?? { writes: true, deletes: true } };
 }
 
 /** Makes a folder and a bucket a pair: the check file on both sides, and the marker. */

@@ -6,15 +6,24 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Action, Plan } from './plan.ts';
+import { CONFLICT_STRATEGIES, type ConflictStrategy } from './profiles.ts';
 import type { Baseline, Listing } from './versions.ts';
 
 /** A plan as a person has seen it: what is to be done, and from which versions it was concluded. */
 const savedSchema = z.object({
   id: z.string(),
   createdAt: z.string(),
+  /** Who keeps the name in a conflict of it. */
+  conflicts: z.enum(CONFLICT_STRATEGIES),
   steps: z.array(z.object({ path: z.string(), type: z.string(), seen: z.string() })),
 });
 type SavedPlan = z.infer<typeof savedSchema>;
+
+/** A plan with everything that decides what it does. */
+export interface ApprovedPlan {
+  plan: Plan;
+  conflicts: ConflictStrategy;
+}
 
 /** The three sides that a plan was made from. */
 export interface ComparedSides {
@@ -28,7 +37,7 @@ const KEPT = 20;
 /** Stores a plan for `--approve` and returns its id; of the older ones the last few are kept. */
 export async function savePlan(
   pairFolder: string,
-  plan: Plan,
+  { plan, conflicts }: ApprovedPlan,
   sides: ComparedSides,
   now: number,
 ): Promise<string> {
@@ -38,7 +47,7 @@ export async function savePlan(
   // Sorts by time, so that the oldest can be told.
   const id = `${createdAt.replace(/[-:]/g, '').slice(0, 15)}-${randomBytes(3).toString('hex')}`;
   const steps = plan.actions.map((action) => stepOf(action, sides));
-  const saved: SavedPlan = { id, createdAt, steps };
+  const saved: SavedPlan = { id, createdAt, conflicts, steps };
   await writeFileAtomic(join(folder, `${id}.json`), `${JSON.stringify(saved)}\n`);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
   for (const name of names.slice(0, -KEPT)) await rm(join(folder, name), { force: true });
@@ -56,7 +65,7 @@ export async function approvedPart(
   id: string,
   plan: Plan,
   sides: ComparedSides,
-): Promise<Plan> {
+): Promise<ApprovedPlan> {
   const saved = await readPlan(pairFolder, id);
   const now = new Map(plan.actions.map((action) => [action.path, action]));
   const changed = saved.steps.filter((step) => {
@@ -77,7 +86,9 @@ export async function approvedPart(
     );
   }
   const approved = new Set(saved.steps.map(({ path }) => path));
-  return { ...plan, actions: plan.actions.filter(({ path }) => approved.has(path)) };
+  const actions = plan.actions.filter(({ path }) => approved.has(path));
+  const renames = plan.renames.filter(({ from, to }) => approved.has(from) && approved.has(to));
+  return { plan: { ...plan, actions, renames }, conflicts: saved.conflicts };
 }
 
 async function readPlan(pairFolder: string, id: string): Promise<SavedPlan> {

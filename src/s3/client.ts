@@ -196,10 +196,13 @@ function md5Of(etag: string, headers: IncomingHttpHeaders): string | null {
   return md5.length === 16 ? md5.toString('hex') : null;
 }
 
+/** The years 1677 to 2262, which file systems with nanoseconds can hold. */
+const MAX_SECONDS = 9_223_372_036;
+
 function modifiedOf(headers: IncomingHttpHeaders): number {
   const kept = headers['x-amz-meta-mtime'];
   const seconds = typeof kept === 'string' ? Number(kept) : Number.NaN;
-  if (Number.isFinite(seconds)) return seconds * 1000;
+  if (Math.abs(seconds) <= MAX_SECONDS) return seconds * 1000;
   const own = Date.parse(headers['last-modified'] ?? '');
   return Number.isNaN(own) ? 0 : own;
 }

@@ -129,8 +129,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('deletes: guards', 'no number of deletes stops a run', [
     'bisync/permission.ts',
-    'if (stop === undefined) return plan;',
-    'return plan;',
+    'if (stop === undefined) return { plan, conflicts };',
+    'return { plan, conflicts };',
   ]),
   mutant('paths: no way outside', 'keys with dots are taken', [
     'bisync/safe-path.ts',

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { ACCESS_CONTENT } from '../../../src/bisync/filters/own-files.ts';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
 import {
   openDevice,
@@ -74,3 +75,17 @@ async function onlyPair(): Promise<string> {
   const pairs = join(laptop.host.places.state, 'pairs');
   return join(pairs, (await readdir(pairs))[0]!);
 }
+
+it('a pair set up by a key that may only read is asked for conditions by one that may write', async () => {
+  await bucket.put('a.md', 'a', { 'x-amz-meta-mtime': '1e300' });
+  await bucket.put('.cloud-access', ACCESS_CONTENT);
+  const first = await laptop.sync({ access: { ...bucket.access, permission: 'ro' } });
+  expect(first).toMatchObject({ exitCode: 0, counts: { downloaded: 1 } });
+  const pairs = join(laptop.host.places.state, 'pairs');
+  const record = join(pairs, (await readdir(pairs))[0]!, 'pair.json');
+  expect(JSON.parse(await readFile(record, 'utf8'))).not.toHaveProperty('conditions');
+  await laptop.sync();
+  expect(JSON.parse(await readFile(record, 'utf8'))).toMatchObject({
+    conditions: { writes: true },
+  });
+});
