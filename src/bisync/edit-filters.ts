@@ -34,7 +34,12 @@ export async function editFilters(root: string, host: Host): Promise<EditedFilte
   const folder = await mkdtemp(join(tmpdir(), 'cloud-filters-'));
   const draft = join(folder, 'cloudignore');
   await writeFile(draft, before ?? START, { mode: 0o600 });
-  await runEditor(draft, host);
+  try {
+    await runEditor(draft, host);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
   const after = await readFile(draft, 'utf8');
   const keep = (code: string, message: string, exitCode: ExitCode): AbortError =>
     new AbortError(code, message, {
