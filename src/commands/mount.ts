@@ -4,13 +4,13 @@ import { BaseCommand } from '../cli/base-command.ts';
 export default class Mount extends BaseCommand<typeof Mount> {
   static override summary = 'Mount the bucket as a folder.';
   static override description =
-    'Returns when the folder can be used; a process in the background serves it until `cloud unmount`. Profiles: fast shows changes made elsewhere within 5 s and uploads a saved file after 1 s; balanced within 10 s and after 5 s; safe within 15 s and after 2 s, gentle on slow lines.';
+    'Returns when the folder can be used; a process in the background serves it until `cloud unmount`. Profiles: fast shows changes made elsewhere within 5 s and uploads a saved file after 1 s; balanced within 10 s and after 5 s; safe within 15 s and after 2 s, and it keeps a copy of what is overwritten or deleted for 30 days. Where the server tells of changes, all of them show changes at once.';
   static override flags = {
-    profile: Flags.option({
-      description: 'How fresh and how eager.',
-      options: ['fast', 'balanced', 'safe'] as const,
+    profile: Flags.string({
+      description: 'fast, balanced, safe, or one of your own: `cloud profiles list`.',
+      helpValue: 'NAME',
       env: 'CLOUD_PROFILE',
-    })(),
+    }),
     path: Flags.string({
       description: 'Folder to mount at; by default ~/CloudMount/TENANT.',
       helpValue: 'DIR',

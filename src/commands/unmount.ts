@@ -25,20 +25,21 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
 
   override async run(): Promise<void> {
     const { unmount } = await import('../mount/unmount.ts');
-    const { drainReporter, exitCodeOf, presentUnmounted } =
-      await import('../mount/present-mount.ts');
+    const { exitCodeOf, presentUnmounted } = await import('../mount/present-mount.ts');
+    const { drainReporter } = await import('../mount/present-watch.ts');
     const { reportOf } = await import('../cli/report.ts');
     const { takeOverMount } = await import('../cli/mount-request.ts');
     const { force, timeout } = this.flags;
     const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
+    const shown = drainReporter(this.out);
     const result = await unmount(
       this.host,
       { path: this.args.path, force, timeoutMs },
       {
-        ...{ reportOf, signal: this.signal, onProgress: drainReporter(this.out) },
+        ...{ reportOf, signal: this.signal, onProgress: shown.progress },
         takeOver: (record) => takeOverMount(this.host, record, this.signal),
       },
-    );
+    ).finally(shown.end);
     this.out.final(result, presentUnmounted);
     process.exitCode = exitCodeOf(result);
   }

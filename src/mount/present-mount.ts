@@ -62,23 +62,6 @@ export function describeDrain({ pending, bytesLeft }: DrainProgress): string {
   return `Uploading ${count(pending.length, 'file')} (${formatBytes(bytesLeft)} left${failing}): ${first?.name ?? ''} …`;
 }
 
-/** Says how the drain goes, each time that something changed. */
-export function drainReporter(out: Output): (progress: DrainProgress) => void {
-  let last = '';
-  return (progress) => {
-    const text = describeDrain(progress);
-    if (text === last) return;
-    last = text;
-    out.note(text);
-    out.event({
-      type: 'drain',
-      pending: progress.pending.length,
-      bytesLeft: progress.bytesLeft,
-      names: progress.pending.slice(0, SHOWN).map(({ name }) => name),
-    });
-  };
-}
-
 export function presentStatus(mounts: readonly MountStatus[], out: Output, now: number): string {
   if (mounts.length === 0) return 'Nothing is mounted. `cloud mount` mounts your bucket.';
   return mounts.map((mount) => presentOne(mount, out, now)).join('\n\n');

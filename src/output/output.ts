@@ -17,11 +17,13 @@ export interface OutputOptions {
   stdout: {
     write(text: string): unknown;
     columns?: number | undefined;
+    rows?: number | undefined;
     isTTY?: boolean | undefined;
   };
   stderr: {
     write(text: string): unknown;
     columns?: number | undefined;
+    rows?: number | undefined;
     isTTY?: boolean | undefined;
   };
 }

@@ -15,7 +15,7 @@ const binary = new URL('../../../bin/run.js', import.meta.url).pathname;
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer({
-    tenants: ['open', 'stopped', 'secret', 'sigint', 'sigterm', 'hand', 'goes-on'],
+    tenants: ['open', 'stopped', 'secret', 'sigint', 'sigterm', 'hand', 'goes-on', 'watched'],
   });
 });
 afterAll(() => server.close());
@@ -154,3 +154,30 @@ mountTest('a program that goes on writing after a refused unmount loses nothing'
   expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
   expect(await user.bucket.text('log.txt')).toBe('line\nanother\n');
 });
+
+mountTest(
+  'a watched status tells each change, and ends with 0 when it is interrupted',
+  async () => {
+    const user = await openMountUser(server, 'watched');
+    await user.mount();
+    const options = { env: user.env, extendEnv: false, reject: false, stdin: 'ignore' } as const;
+    const json = execa(process.execPath, [binary, 'mount-status', '--watch', '--json'], options);
+    const plain = execa(process.execPath, [binary, 'mount-status', '--watch'], options);
+    let events = '';
+    let lines = '';
+    json.stdout.on('data', (chunk: Buffer) => (events += chunk.toString()));
+    plain.stdout.on('data', (chunk: Buffer) => (lines += chunk.toString()));
+    await until(() => events.includes('"mounted"') && lines.includes(': mounted'));
+    await writeFile(join(user.folder, 'a.md'), 'a');
+    await until(() => events.includes('a.md') && lines.includes('1 file (1 B) waiting'));
+    await user.json('unmount');
+    await until(() => events.includes('"unmounted"') && lines.includes(': unmounted'));
+    for (const running of [json, plain]) {
+      running.kill('SIGINT');
+      expect(await running).toMatchObject({ exitCode: 0, stderr: '' });
+    }
+    for (const line of events.trim().split('\n')) {
+      expect(JSON.parse(line)).toMatchObject({ type: 'status', mounts: [{ path: user.folder }] });
+    }
+  },
+);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adapterOf, chooseAdapter, vfsOptions, type Machine } from '../../../src/mount/adapters.ts';
-import { findProfile, MOUNT_PROFILES } from '../../../src/mount/profiles.ts';
+import { findProfile, mountProfiles, MOUNT_PROFILES } from '../../../src/mount/profiles.ts';
 
 const everything: Machine = {
   platform: 'linux',
@@ -120,5 +120,41 @@ describe('profiles', () => {
 
   test('that do not exist are refused with those that do', () => {
     expect(() => findProfile('turbo')).toThrow(/no mount profile named turbo/);
+  });
+
+  test("of one's own take from another what they do not set", () => {
+    const own = { train: { extends: 'safe', freshnessSeconds: 60, cacheGiB: 2 }, plain: {} };
+    const safe = findProfile('safe');
+    const train = findProfile('train', own);
+    expect(train).toEqual({
+      ...safe,
+      ...{ name: 'train', freshnessSeconds: 60, cacheGiB: 2, summary: train.summary },
+    });
+    expect(train.summary).toContain('within 60 s');
+    expect(train.summary).toContain('for 30 days');
+    expect(mountProfiles(own).map(({ name }) => name)).toEqual([
+      ...['fast', 'balanced', 'safe', 'train', 'plain'],
+    ]);
+  });
+
+  test.each([
+    ['train', 'fast', 'it has to be an object of settings'],
+    ['train', { freshnessSeconds: '5s' }, 'freshnessSeconds is a whole number, without a unit'],
+    ['train', { freshnessSeconds: 1.5 }, 'freshnessSeconds is a whole number, without a unit'],
+    ['train', { writeBackSeconds: 0 }, 'writeBackSeconds is 1 at least'],
+    ['train', { transfers: 1000 }, 'transfers is 64 at most'],
+    ['train', { writeback: 5 }, 'there is no setting writeback; there are extends, summary, fresh'],
+    ['train', { extends: 'turbo' }, 'extends has to be one of fast, balanced, safe, not turbo'],
+    ['train', { extends: 7 }, 'extends is a text'],
+    ['Train 1', {}, 'a name is of small letters, digits and hyphens'],
+    ['safe', {}, 'the name is taken'],
+  ])('%s = %j cannot be used, and it is said why', (name, set, why) => {
+    const own = { [name]: set };
+    expect(() => mountProfiles(own)).toThrow(
+      expect.objectContaining({ code: 'bad-profile', exitCode: 78 }) as Error,
+    );
+    expect(() => mountProfiles(own)).toThrow(why);
+    // Nobody else's profile suffers from it.
+    expect(findProfile('fast', own).name).toBe('fast');
   });
 });
