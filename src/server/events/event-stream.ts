@@ -25,6 +25,8 @@ export interface StreamDeps {
   now: () => number;
   /** What is no refusal but a fault of ours. */
   onError: (error: unknown) => void;
+  /** A client that takes nothing was cut. */
+  onSlow: (tenantId: string) => void;
 }
 
 /** Something is sent at least this often; milliseconds, as all below. */
@@ -51,6 +53,7 @@ export class EventStream {
   #reading = true;
   #behind = false;
   #closed = false;
+  #cut = false;
   #wroteAt: number;
   #checkedAt: number;
   /** While the client does not take what it was sent. */
@@ -82,13 +85,19 @@ export class EventStream {
   tick(): void {
     const now = this.#deps.now();
     if (this.#blocked !== undefined) {
-      if (now - this.#blocked.since >= SLOW_MS) this.#options.sink.destroy();
+      if (now - this.#blocked.since >= SLOW_MS && !this.#cut) this.#cutOff();
     } else if (now >= this.#ends) {
       this.end(0);
     } else if (now - this.#wroteAt >= HEARTBEAT_MS) {
       this.#write(':\n\n');
     }
     if (now - this.#checkedAt >= RECHECK_MS) void this.#recheck();
+  }
+
+  #cutOff(): void {
+    this.#cut = true;
+    this.#deps.onSlow(this.#options.tenantId);
+    this.#options.sink.destroy();
   }
 
   /** Says when to come back, and ends. */

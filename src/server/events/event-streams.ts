@@ -12,6 +12,7 @@ export interface StreamsDeps {
   bus: EventBus;
   clock: Clock;
   onError: (error: unknown) => void;
+  onSlow: (tenantId: string) => void;
 }
 
 /** All streams of this process, with one timer between them. */
@@ -39,10 +40,10 @@ export class EventStreams {
   }
 
   async open(options: StreamOptions): Promise<void> {
-    const { bus, clock, onError } = this.#deps;
+    const { bus, clock, onError, onSlow } = this.#deps;
     const stream = new EventStream(
       options,
-      { bus, now: () => clock.now(), onError },
+      { bus, now: () => clock.now(), onError, onSlow },
       Math.random(),
     );
     const streams = this.#open.get(options.tenantId) ?? new Set();

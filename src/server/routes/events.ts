@@ -28,6 +28,7 @@ export function eventRoutes(app: FastifyInstance, deps: EventDeps, guards: Guard
     bus: deps.bus,
     clock: deps.clock,
     onError: (err) => app.log.error({ err }, 'an event stream failed'),
+    onSlow: (tenant) => app.log.info({ tenant }, 'an event stream was cut: nobody reads it'),
   });
   app.addHook('preClose', async () => {
     streams.stop();

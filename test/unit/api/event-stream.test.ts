@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventDecoder } from '../../../src/api/event-connection.ts';
 import { followEvents, type StreamItem } from '../../../src/api/event-stream.ts';
 import { steppedClock, type SteppedClock } from '../../support/stepped-clock.ts';
@@ -309,6 +309,20 @@ describe('a token', () => {
     });
     expect(await next()).toMatchObject({ type: 'closed', reason: 'network' });
   });
+});
+
+test('a proxy that the environment names is used', async () => {
+  const asked: unknown[] = [];
+  const proxy = await serve((request, response) => {
+    asked.push(request.url);
+    stream(response).write(hello('1'));
+  });
+  vi.stubEnv('HTTP_PROXY', proxy.url);
+  vi.stubEnv('NO_PROXY', '');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { next } = await follow('http://cloud.invalid');
+  expect(await next()).toMatchObject({ type: 'open' });
+  expect(asked).toEqual(['http://cloud.invalid/tenant/events']);
 });
 
 test('the signal ends it: while connected, while waiting, before it began', async () => {
