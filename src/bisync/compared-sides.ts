@@ -5,6 +5,7 @@ import type { RunContext } from './run-context.ts';
 import { unsafeKey } from './safe-path.ts';
 import type { ComparedSides } from './saved-plan.ts';
 import type { Scan } from './scan.ts';
+import { setUnfitAside } from './judge-names.ts';
 
 /** What is compared: without paths that cannot be read or must not touch the disk. */
 export function comparable(
@@ -35,8 +36,10 @@ export function comparable(
     );
   }
   const baseline = new Map([...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut)));
-  for (const path of misplaced) {
-    for (const side of [baseline, scan.local, scan.remote]) side.delete(path);
+  const sides = { baseline, local: scan.local, remote: scan.remote };
+  for (const path of misplaced) for (const side of Object.values(sides)) side.delete(path);
+  for (const { path, reason, message } of setUnfitAside(sides, run.names)) {
+    problem(path, reason, message);
   }
-  return { baseline, local: scan.local, remote: scan.remote };
+  return sides;
 }

@@ -4,6 +4,7 @@ import { rescueLateWrites } from './aside.ts';
 import { resolveBothSides } from './conflict.ts';
 import { deleteLocal, deleteRemote } from './delete.ts';
 import { downloadFile } from './download.ts';
+import { foldOf, type Fold } from './name-rules.ts';
 import { problemOf, reportProblem } from './path-failure.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
@@ -46,7 +47,8 @@ function tellProgress(run: RunContext): () => void {
 }
 
 async function carryOut(run: RunContext, plan: Plan): Promise<void> {
-  const transfers = plan.actions.filter((action) => !isDelete(action));
+  const late = namesInTheWay(plan, foldOf(run.names));
+  const transfers = plan.actions.filter((action) => !isDelete(action) && !late.has(action));
   const blocked: Action[] = [];
   const renamed = new Set(plan.renames.map(({ from }) => from));
   const finish = ({ type, path }: Action, problem: Problem | undefined): void => {
@@ -72,9 +74,19 @@ async function carryOut(run: RunContext, plan: Plan): Promise<void> {
     finish(action, await attempt(run, action));
   };
   await inParallel(run, deletes, attemptAndReport);
-  await inParallel(run, blocked, attemptAndReport);
+  await inParallel(run, [...blocked, ...late], attemptAndReport);
   const { uploaded, downloaded, deletedRemote } = run.tally;
   run.tally.unreachable = run.cutOff.inRow > 0 && uploaded + downloaded + deletedRemote === 0;
+}
+
+/** Downloads whose place is still taken, for a system that folds names, by what will be deleted. */
+function namesInTheWay(plan: Plan, fold: Fold): ReadonlySet<Action> {
+  const going = new Set(
+    plan.actions.filter(({ type }) => type === 'delete-local').map(({ path }) => fold(path)),
+  );
+  return new Set(
+    plan.actions.filter(({ type, path }) => type === 'download' && going.has(fold(path))),
+  );
 }
 
 function isDelete(action: Action): boolean {

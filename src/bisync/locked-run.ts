@@ -7,6 +7,8 @@ import { readBaseline, setDamagedAside, writeBaseline } from './baseline-file.ts
 import { comparable } from './compared-sides.ts';
 import { executePlan } from './execute.ts';
 import { Journal, restartJournal } from './journal.ts';
+import { nameRulesOf, warningsOf } from './judge-names.ts';
+import type { NameRules } from './name-rules.ts';
 import { machineName } from './names.ts';
 import { freshFolder, removeFolder, writeStatus, type Pair } from './pair.ts';
 import { readMemory, stillOpen, writeMemory, type PairMemory } from './pair-memory.ts';
@@ -48,6 +50,8 @@ interface Around {
   onEvent: (event: BisyncEvent) => void;
   afterPlan: (() => Promise<void>) | undefined;
   silenceMs?: number | undefined;
+  /** Other rules of names than those of the system here. */
+  names?: Partial<NameRules> | undefined;
 }
 
 /** A run from its preparation to its settled end, under the lock of the pair. */
@@ -136,6 +140,7 @@ async function syncOnce(
     const planId = await savePlan(pair.folder, { plan, conflicts }, sides, host.clock.now());
     return dryRunResult(run, plan, { ...base, planId });
   }
+  run.tally.warnings = warningsOf(plan, sides);
   const permission = await permitted(options, pair, plan, sides, { profile, host, conflicts });
   const { plan: approved } = permission;
   run.strategy = permission.conflicts;
@@ -198,7 +203,15 @@ async function executeAndRemember(
 export async function runContext(
   options: Pick<BisyncOptions, 'access' | 'conflicts' | 'signal'>,
   pair: Pair,
-  { host, s3, onEvent, runId, activity, journal }: Omit<ThisRun, 'afterPlan' | 'startedAt'>,
+  {
+    host,
+    s3,
+    onEvent,
+    runId,
+    activity,
+    journal,
+    names = {},
+  }: Omit<ThisRun, 'afterPlan' | 'startedAt'>,
   state: {
     profile: Profile;
     baseline: Map<string, BaselineEntry>;
@@ -220,6 +233,7 @@ export async function runContext(
     signal: options.signal,
     emit: onEvent,
     progress: new ProgressMeter(host.clock),
+    names: { ...(await nameRulesOf(pair.root, host.platform)), ...names },
     tally: emptyTally(),
     cutOff: { inRow: 0 },
   };
@@ -232,6 +246,7 @@ function announce(run: RunContext, plan: Plan): void {
       action.type === 'upload' || action.type === 'download' ? sum + action.size : sum,
     0,
   );
+  for (const warning of run.tally.warnings) run.emit({ type: 'warning', ...warning });
   run.emit({ type: 'planned', actions: steps.length, bytes });
   run.progress.expect({ changes: steps.length, bytes });
 }

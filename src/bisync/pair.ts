@@ -44,7 +44,7 @@ const pairSchema = z.object({
 export type PairRecord = z.infer<typeof pairSchema>;
 
 /** The marker inside the local root. */
-const MARKER = '.cloud-pair.json';
+export const MARKER = '.cloud-pair.json';
 const markerSchema = z.object({ pair: z.string() });
 
 const statusSchema = z.object({

@@ -25,6 +25,11 @@ function presentRun(result: BisyncResult): string {
     lines.push('', `Not synced: ${count(result.problems.length, 'file')}.`);
     lines.push(...listed(result.problems.map(({ message }) => `  ${message}`)));
   }
+  if (result.warnings.length > 0) {
+    const number = count(result.warnings.length, 'new name');
+    lines.push('', `Uploaded, but not every system can hold ${number}:`);
+    lines.push(...listed(result.warnings.map(({ message }) => `  ${message}`)));
+  }
   if (result.movedOn.length > 0) {
     lines.push('', `Changed meanwhile, for the next run: ${count(result.movedOn.length, 'file')}.`);
     lines.push(...listed(result.movedOn.map((path) => `  ${path}`)));

@@ -9,6 +9,8 @@ export type ProblemReason =
   | 'unreadable-name'
   /** Its name has characters that rclone cannot tell from others. */
   | 'unsupported-name'
+  /** The system here, or the bucket, cannot hold its name or its path. */
+  | 'unfit-name'
   /** The file system here takes another file's name for the same (case, Unicode form). */
   | 'name-collision'
   /** A file stands where a folder is needed, or the other way round. */

@@ -2,6 +2,7 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { ActivityRecord } from './activity.ts';
 import { stateAfter } from './endings.ts';
+import type { NameWarning } from './judge-names.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
 import type { ProfileName } from './profiles.ts';
@@ -38,6 +39,8 @@ export interface BisyncResult {
   openConflicts: number;
   /** Paths that were not synced, with the reason. */
   problems: Problem[];
+  /** New names that were uploaded, but that some system cannot hold. */
+  warnings: NameWarning[];
   /** Paths that changed during the run and are left for the next one. */
   movedOn: string[];
   /** What a dry run found to do. */
@@ -135,6 +138,7 @@ export function finished(
     bytes: { uploaded: tally.bytesUp, downloaded: tally.bytesDown },
     conflicts: tally.conflicts,
     problems: tally.problems,
+    warnings: tally.warnings,
     movedOn: tally.movedOn,
     durationMs: run.now() - startedAt,
   };

@@ -3,6 +3,8 @@ import type { S3Client } from '../s3/client.ts';
 import type { Fingerprint } from './local-file.ts';
 import type { Activity } from './activity.ts';
 import type { Journal } from './journal.ts';
+import type { NameRules } from './name-rules.ts';
+import type { NameWarning } from './judge-names.ts';
 import type { Pair } from './pair.ts';
 import type { Problem } from './problems.ts';
 import type { Progress, ProgressMeter } from './progress.ts';
@@ -25,6 +27,7 @@ export type BisyncEvent =
   | { type: 'downloaded'; path: string; size: number }
   | { type: 'deleted'; path: string; side: 'local' | 'remote' }
   | ({ type: 'conflict' } & ConflictRecord)
+  | ({ type: 'warning' } & NameWarning)
   | ({ type: 'problem' } & Problem);
 
 /** Both sides had their own version; one keeps the name, the other is the copy. */
@@ -55,6 +58,7 @@ export interface Tally {
   bytesDown: number;
   conflicts: ConflictRecord[];
   problems: Problem[];
+  warnings: NameWarning[];
   /** Paths that changed while the run went on; the next run has them. */
   movedOn: string[];
   /** The storage answered to none of what was tried. */
@@ -67,7 +71,15 @@ export interface Tally {
 export function emptyTally(): Tally {
   return {
     ...{ uploaded: 0, downloaded: 0, deletedLocal: 0, deletedRemote: 0, bytesUp: 0, bytesDown: 0 },
-    ...{ conflicts: [], problems: [], movedOn: [], unreachable: false, asides: [], newCopies: [] },
+    ...{
+      conflicts: [],
+      problems: [],
+      warnings: [],
+      movedOn: [],
+      unreachable: false,
+      asides: [],
+      newCopies: [],
+    },
   };
 }
 
@@ -87,6 +99,8 @@ export interface RunContext {
   readOnly: boolean;
   /** Folder for private copies of files that are being uploaded. */
   copies: string;
+  /** What the system here takes for a name. */
+  names: NameRules;
   /** How conflict copies name this machine. */
   machine: string;
   now: () => number;

@@ -6,6 +6,7 @@ import { acquireLock, type Lock } from '../platform/lock.ts';
 import { LockHeldError } from '../platform/lock-held-error.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { runLocked } from './locked-run.ts';
+import type { NameRules } from './name-rules.ts';
 import { openPair, readStatus, writeStatus, type Pair } from './pair.ts';
 import type { BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
@@ -19,6 +20,8 @@ export interface BisyncDeps {
   afterPlan: () => Promise<void>;
   /** After how long without a word rclone is ended and started again, in milliseconds. */
   silenceMs: number;
+  /** Other rules of names than those of the system here. */
+  names: Partial<NameRules>;
 }
 
 /**
@@ -77,9 +80,9 @@ async function runWith(
   { host, onEvent, ...deps }: Around,
 ): Promise<BisyncResult> {
   const s3 = deps.s3 ?? createS3Client(options.access);
-  const { afterPlan, silenceMs } = deps;
+  const { afterPlan, silenceMs, names } = deps;
   try {
-    return await runLocked(options, pair, { host, s3, onEvent, afterPlan, silenceMs });
+    return await runLocked(options, pair, { host, s3, onEvent, afterPlan, silenceMs, names });
   } finally {
     s3.close();
   }

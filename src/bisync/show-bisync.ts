@@ -43,6 +43,7 @@ export function showBisync(
         screen.aside(() => out.detail(`Compared without rclone: ${event.reason}`));
         return;
       case 'conflict':
+      case 'warning':
       case 'problem':
     }
   };
