@@ -26,11 +26,13 @@ export async function moveAside(
   target: string,
   local: LocalVersion,
 ): Promise<string | undefined> {
-  const aside = await run.trash.take(path, target, local.md5, run.journal);
+  const { md5 } = local;
+  const agreed = run.baseline.get(path)?.md5 === md5;
+  const aside = await run.trash.take(path, target, { md5, agreed }, run.journal);
   if (aside === undefined) return undefined;
   // By its content: there are programs that keep size and time of what they write into.
   const moved = await hashMoved(run, aside);
-  if (moved?.md5 !== local.md5) {
+  if (moved?.md5 !== md5) {
     await putBack(run, path, target, aside);
     return undefined;
   }
@@ -39,8 +41,8 @@ export async function moveAside(
   return aside;
 }
 
-/** Undefined also when a program writes to it all the time. */
-async function hashMoved(run: RunContext, aside: string): Promise<LocalVersion | undefined> {
+/** What lies in the trash; undefined also when a program writes to it all the time. */
+export async function hashMoved(run: RunContext, aside: string): Promise<LocalVersion | undefined> {
   try {
     return await hashStable(aside, run.wait);
   } catch (error) {

@@ -12,8 +12,14 @@ const recordSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('put'), path: z.string(), size: z.number(), md5: z.string() }),
   /** A temporary file of ours is about to appear in the local root. */
   z.object({ type: z.literal('temporary'), file: z.string() }),
-  /** The file at `path` is about to be moved to `aside`. `md5` is what it should be. */
-  z.object({ type: z.literal('aside'), path: z.string(), aside: z.string(), md5: z.string() }),
+  /**
+   * The file at `path` is about to be moved to `aside`. `md5` is what it should be; `agreed`: that is
+   * the agreed version, which may stay in the trash once it has a successor.
+   */
+  z.object({
+    ...{ type: z.literal('aside'), path: z.string(), aside: z.string(), md5: z.string() },
+    agreed: z.optional(z.boolean()),
+  }),
   /** What was moved aside is where it belongs. */
   z.object({ type: z.literal('aside-done'), aside: z.string() }),
   /** Both sides agree on this path; null: it is on neither side. */

@@ -1,7 +1,7 @@
 import { lstat, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
-import { putBack } from './aside.ts';
+import { hashMoved, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
 import { isTemporaryName } from './local-file.ts';
 import { PathProblem } from './problems.ts';
@@ -18,7 +18,7 @@ export interface Leftovers {
   /** Temporary files of ours that may still lie in the local root. */
   temporaries: string[];
   /** Files that may lie in the trash although they belong to their path. */
-  asides: { path: string; aside: string; md5: string }[];
+  asides: { path: string; aside: string; md5: string; agreed?: boolean | undefined }[];
 }
 
 export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
@@ -55,16 +55,32 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
  */
 export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Promise<void> {
   await removeTemporaries(leftovers.temporaries);
-  for (const { path, aside } of leftovers.asides) {
+  for (const each of leftovers.asides) {
+    const { path, aside } = each;
     try {
       const target = await run.root.pathOf(path, { createFolders: true });
-      // In place: the successor. The old version may stay in the trash, as it would have.
-      if (!(await exists(target))) await putBack(run, path, target, aside);
+      if (!(await exists(target)) || (await isUnsynced(run, each))) {
+        await putBack(run, path, target, aside);
+      }
     } catch (error) {
       // Its folder has become something else meanwhile; the trash keeps the file.
       if (!(error instanceof PathProblem)) throw error;
     }
   }
+}
+
+/**
+ * Whether a file in the trash was never agreed on: the loser of a conflict on its way to its copy, or
+ * an edit in the last moment. The agreed version may stay there, as it would have: what has its name
+ * now is its successor, or was written by somebody who saw no file there.
+ */
+async function isUnsynced(
+  run: RunContext,
+  { aside, md5, agreed }: Leftovers['asides'][number],
+): Promise<boolean> {
+  if (agreed === false) return true;
+  const moved = await hashMoved(run, aside);
+  return agreed === true && moved !== undefined && moved.md5 !== md5;
 }
 
 /** Temporary files of ours: what a person wrote is in the trash or where they left it. */

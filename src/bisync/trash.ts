@@ -23,13 +23,13 @@ export class Trash {
    * and a program that has it open goes on writing into the trash. The journal knows first.
    *
    * @param key its path in the pair
-   * @param md5 what it should be
+   * @param what its MD5 as it should be, and whether that is the agreed version
    * @returns where it is now, or undefined when there is nothing at `target`
    */
   async take(
     key: string,
     target: string,
-    md5: string,
+    what: { md5: string; agreed: boolean },
     journal: Journal,
   ): Promise<string | undefined> {
     const places = [
@@ -41,7 +41,7 @@ export class Trash {
       try {
         await mkdir(dirname(place), { recursive: true, mode: 0o700 });
         const aside = await freeName(place);
-        await journal.write({ type: 'aside', path: key, aside, md5 });
+        await journal.write({ type: 'aside', path: key, aside, ...what });
         await rename(target, aside);
         return aside;
       } catch (error) {

@@ -55,8 +55,10 @@ async function hunt(mutant: Mutant): Promise<Row> {
     const scenario = join(work, 'scenario.json');
     await writeFile(scenario, JSON.stringify(failure.scenario));
     const honest = await soak(ROOT, { CLOUD_TEST_SCENARIO: scenario });
+    if (honest !== 0) process.stderr.write(`${JSON.stringify(failure.scenario)}\n`);
     const kind = failure.violations.map((each) => each.split(':')[0] ?? '');
-    const found = `model: ${[...new Set(kind)].join(', ')}`;
+    const by = failure.life === undefined ? 'chance' : `life “${failure.life}”`;
+    const found = `${by}: ${[...new Set(kind)].join(', ')}`;
     return honest === 0
       ? { mutant, found: true, cells: [found, String(runs)] }
       : { mutant, found: false, cells: [`${found}, **but so without it**`, String(runs)] };

@@ -16,6 +16,7 @@ import { resolvePlaces } from '../../src/platform/places.ts';
 import type { Rclone } from '../../src/rclone/rclone.ts';
 import type { BucketAccess } from '../../src/session/bucket-access.ts';
 import { encodeSegment } from '../../src/s3/request.ts';
+import type { FileOperation } from './file-barrier.ts';
 import { realRclone } from './rclone.ts';
 
 const ADMIN = { accessKeyId: 'tid_admin', secretAccessKey: 'tsec_admin-secret-of-a-test' };
@@ -107,7 +108,7 @@ export interface Device {
   /**
    * A sync in a process of its own; its events come as lines on stdout. `bound`: permission bits
    * bind it even where this is root, whom they do not bind otherwise. `killAt`: kill -9 before the
-   * n-th step that changes files. `hurried`: waits are short.
+   * n-th step that changes files, or at the n-th of a kind in the folder or the trash. `hurried`: waits are short.
    */
   spawn(more?: Partial<BisyncOptions>, options?: SpawnOptions): Promise<ChildProcess>;
   write(path: string, content: string): Promise<void>;
@@ -122,7 +123,7 @@ export interface Device {
 
 export interface SpawnOptions {
   bound?: boolean;
-  killAt?: number;
+  killAt?: number | { operation: FileOperation; nth: number; when: 'before' | 'after' };
   hurried?: boolean;
 }
 

@@ -23,9 +23,14 @@ const host = { env: task.env, platform: process.platform, places, clock };
 const print = (value: object): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
-if (task.killAt !== undefined) {
-  let left = task.killAt;
-  await watchFiles(() => {
+const { killAt } = task;
+if (killAt !== undefined) {
+  let left = typeof killAt === 'number' ? killAt : killAt.nth;
+  await watchFiles(({ operation, when, path }) => {
+    if (typeof killAt === 'object') {
+      if (operation !== killAt.operation || when !== killAt.when) return;
+      if (path?.startsWith(places.state) === true) return;
+    }
     if (left === 0) process.kill(process.pid, 'SIGKILL');
     left -= 1;
   });

@@ -110,6 +110,24 @@ it('a file that a crash left in the trash gets its name back, and temporary file
   expect(await laptop.read('b.md')).toBe('b');
 });
 
+it('an edit that a crash left in the trash is kept beside a file that was written in its place', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.write('a.md', 'agreed');
+  await laptop.sync();
+  await bucket.put('a.md', 'theirs');
+  await laptop.write('a.md', 'mine');
+  // Between the two names of the loser of a conflict: it is in the trash, and not yet the copy.
+  const killAt = { operation: 'link', nth: 0, when: 'before' } as const;
+  const child = await laptop.spawn({ conflicts: 'cloud' }, { killAt });
+  await once(child, 'exit');
+  expect(await laptop.read('a.md')).toBeUndefined();
+  await laptop.write('a.md', 'written later');
+  await laptop.sync();
+  const live = await bucket.objects();
+  expect([...live.values()].sort()).toEqual(['mine', 'theirs', 'written later']);
+  expect(await laptop.files()).toEqual(live);
+});
+
 it('a damaged or missing baseline is rebuilt without a question and deletes nothing', async () => {
   const { bucket, laptop } = await setting();
   await laptop.write('a.md', 'a');

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { LIVES } from './lives.ts';
 import { play, useMemoryForFiles } from './play.ts';
 import { DROPBOX_PATH, dropboxScenario, scenario, type Scenario } from './steps.ts';
 import type { Tally } from './sync-step.ts';
@@ -23,7 +24,8 @@ export interface Exploration extends Tally {
   steps: number;
   seed: number;
   /** The smallest scenario that fails, and what is wrong with it. */
-  failure: { scenario: Scenario; violations: string[]; history: string[] } | undefined;
+  failure:
+    { life?: string; scenario: Scenario; violations: string[]; history: string[] } | undefined;
 }
 
 /** fast-check begins with small scenarios each time. */
@@ -54,12 +56,22 @@ export async function explore(options: ExploreOptions): Promise<Exploration> {
     tally.failure = { scenario: each, violations, history };
     return false;
   });
+  if (tally.model === 'lineage') await playLives(tally);
   for (let batch = 0; tally.failure === undefined; batch += 1) {
     if (tally.runs >= options.runs && Date.now() >= until) break;
     const left = Math.max(1, options.runs - tally.runs);
     await fc.check(property, { seed: seed + batch, numRuns: Math.min(BATCH, left) });
   }
   return tally;
+}
+
+/** Those that are known to matter, before chance has its turn. */
+async function playLives(tally: Exploration): Promise<void> {
+  for (const { name: life, scenario: each } of LIVES) {
+    const { violations, history } = await play(each, tally);
+    if (violations.length > 0) tally.failure = { life, scenario: each, violations, history };
+    if (tally.failure !== undefined) return;
+  }
 }
 
 export function describeExploration(tally: Exploration): string {
@@ -69,7 +81,13 @@ export function describeExploration(tally: Exploration): string {
     `${kills} kills, ${faults} faults, ${failure === undefined ? 0 : 1} violations (seed ${seed})`;
   if (failure === undefined) return head;
   const shown = JSON.stringify(failure.scenario);
-  return [head, ...failure.violations, 'history:', ...failure.history, `scenario: ${shown}`].join(
-    '\n  ',
-  );
+  const life = failure.life === undefined ? [] : [`life: ${failure.life}`];
+  return [
+    head,
+    ...life,
+    ...failure.violations,
+    'history:',
+    ...failure.history,
+    `scenario: ${shown}`,
+  ].join('\n  ');
 }

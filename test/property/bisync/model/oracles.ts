@@ -47,14 +47,21 @@ export function checkSpurious(
   result: BisyncResult | undefined,
 ): void {
   if (world.facts.doubt) return;
-  for (const { path, copy } of result?.conflicts ?? []) {
-    const [kept, other] = [device.read(path), device.read(copy)].map((text) =>
-      world.known(text, `${device.name}:${path}`),
-    );
-    if (kept === undefined || other === undefined || kept === other) continue;
-    const { values } = world;
-    if (values.descends(kept, other) || values.descends(other, kept)) {
-      const both = `${values.describe(kept)} and ${values.describe(other)}`;
+  const conflicts = result?.conflicts ?? [];
+  const valueAt = (path: string): number[] => {
+    const value = world.known(device.read(path), `${device.name}:${path}`);
+    return value === undefined ? [] : [value];
+  };
+  for (const { path, copy } of conflicts) {
+    // Several in one run: each was with one of the others, or with what has the name now.
+    const same = conflicts.filter((each) => each.path === path).map((each) => each.copy);
+    const others = [path, ...same.filter((each) => each !== copy)].flatMap(valueAt);
+    for (const value of valueAt(copy)) {
+      const known = others.filter(
+        (other) => world.values.descends(other, value) || world.values.descends(value, other),
+      );
+      if (known.length === 0 || known.length < others.length || known.includes(value)) continue;
+      const both = [value, ...known].map((each) => world.values.describe(each)).join(' and ');
       world.violation(`spurious: a conflict of ${path} on ${device.name} between ${both}`);
     }
   }

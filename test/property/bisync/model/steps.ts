@@ -61,6 +61,7 @@ export interface Fault {
 /** How the process of a sync ends before its time. */
 export type Kill =
   | { type: 'step'; nth: number }
+  | { type: 'file'; operation: FileOperation; nth: number; when: 'before' | 'after' }
   | { type: 'request'; method: S3Method; nth: number; when: 'before' | 'after' };
 
 export interface SyncStep {
@@ -216,6 +217,11 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
 );
 const kill: fc.Arbitrary<Kill> = fc.oneof(
   fc.record({ type: fc.constant('step' as const), nth: fc.nat({ max: 40 }) }),
+  fc.record({
+    type: fc.constant('file' as const),
+    operation: fc.constantFrom<FileOperation>('rename', 'link', 'rm', 'append'),
+    ...{ nth, when: side },
+  }),
   fc.record({ type: fc.constant('request' as const), method, nth, when: side }),
 );
 const syncs = (

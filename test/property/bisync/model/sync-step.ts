@@ -93,7 +93,8 @@ async function inChild(
   tally: Tally,
 ): Promise<SyncEnd> {
   const { kill } = step;
-  const more = kill?.type === 'step' ? { killAt: kill.nth } : {};
+  const more =
+    kill?.type === 'step' ? { killAt: kill.nth } : kill?.type === 'file' ? { killAt: kill } : {};
   const child = await device.device.spawn(optionsOf(step), { hurried: true, ...more });
   const gone = once(child, 'close');
   const dies = async (): Promise<void> => {
