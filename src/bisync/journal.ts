@@ -10,6 +10,8 @@ const entrySchema = z.nullable(
 const recordSchema = z.discriminatedUnion('type', [
   /** This content is about to be sent as this object. */
   z.object({ type: z.literal('put'), path: z.string(), size: z.number(), md5: z.string() }),
+  /** An upload in parts has begun; nothing is stored until it is completed. */
+  z.object({ type: z.literal('upload'), path: z.string(), uploadId: z.string() }),
   /** A temporary file of ours is about to appear in the local root. */
   z.object({ type: z.literal('temporary'), file: z.string() }),
   /**

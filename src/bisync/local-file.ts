@@ -4,6 +4,7 @@ import { copyFile, link, lstat, open, rename, rm, type FileHandle } from 'node:f
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isErrno } from '../platform/atomic-file.ts';
+import type { PutObject } from '../s3/client.ts';
 import { OWN_PREFIX } from './filters/own-files.ts';
 import { PathProblem } from './problems.ts';
 
@@ -27,7 +28,7 @@ export interface LocalVersion {
 
 /** A private copy of exactly one version: later writes to the file do not reach it. */
 export interface StableCopy extends LocalVersion {
-  body: Uint8Array | { open: () => Readable; length: number };
+  body: PutObject['body'];
   dispose(): Promise<void>;
 }
 
@@ -101,7 +102,9 @@ export function copyStable(
       const handle = await open(copy, 'r');
       try {
         const { size: length } = await handle.stat();
-        const body = { open: () => createReadStream(copy), length };
+        const openRange = (range?: { start: number; end: number }): Readable =>
+          createReadStream(copy, range);
+        const body = { open: openRange, length };
         return { md5: await hashFile(handle), body, dispose };
       } finally {
         await handle.close();

@@ -19,6 +19,7 @@ import { PROFILES, type Profile } from './profiles.ts';
 import { ProgressMeter } from './progress.ts';
 import {
   adoptAttempts,
+  endUploads,
   foldIn,
   misplacedPaths,
   readLeftovers,
@@ -113,6 +114,7 @@ async function syncOnce(
   const memory = await readMemory(pair.folder);
   if (!dryRun) {
     await tidyLocalRoot(run, leftovers);
+    await endUploads(run, leftovers.uploads);
     await rescueLateWrites(run, memory.asides);
   }
   const checkAccess = profile.checkAccess && ready.prepared;

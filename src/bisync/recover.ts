@@ -1,6 +1,7 @@
 import { lstat, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
+import { S3RequestError } from '../s3/errors.ts';
 import { hashMoved, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
 import { isTemporaryName } from './local-file.ts';
@@ -15,6 +16,8 @@ export type Attempts = Map<string, { size: number; md5: string }>;
 export interface Leftovers {
   settled: Map<string, BaselineEntry | null>;
   attempts: Attempts;
+  /** Uploads in parts that may still take room in the bucket. */
+  uploads: { path: string; uploadId: string }[];
   /** Temporary files of ours that may still lie in the local root. */
   temporaries: string[];
   /** Files that may lie in the trash although they belong to their path. */
@@ -26,10 +29,14 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
   const attempts = new Map<string, { size: number; md5: string }>();
   const asides = new Map<string, Leftovers['asides'][number]>();
   const temporaries: string[] = [];
+  const uploads: Leftovers['uploads'] = [];
   for (const record of await readJournal(pairFolder)) {
     switch (record.type) {
       case 'put':
         attempts.set(record.path, { size: record.size, md5: record.md5 });
+        break;
+      case 'upload':
+        uploads.push(record);
         break;
       case 'temporary':
         temporaries.push(record.file);
@@ -45,7 +52,7 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
         attempts.delete(record.path);
     }
   }
-  return { settled, attempts, temporaries, asides: [...asides.values()] };
+  return { settled, attempts, uploads, temporaries, asides: [...asides.values()] };
 }
 
 /**
@@ -81,6 +88,18 @@ async function isUnsynced(
   if (agreed === false) return true;
   const moved = await hashMoved(run, aside);
   return agreed === true && moved !== undefined && moved.md5 !== md5;
+}
+
+/** Frees what the parts of an interrupted upload take; as well as it goes, for nothing depends on it. */
+export async function endUploads(run: RunContext, uploads: Leftovers['uploads']): Promise<void> {
+  if (run.readOnly) return;
+  for (const { path, uploadId } of uploads) {
+    try {
+      await run.s3.abortUpload(path, uploadId);
+    } catch (error) {
+      if (!(error instanceof S3RequestError)) throw error;
+    }
+  }
 }
 
 /** Temporary files of ours: what a person wrote is in the trash or where they left it. */

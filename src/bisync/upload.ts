@@ -118,8 +118,10 @@ async function tryPut(
   const { signal } = run;
   transfer.again();
   const body = counted(copy.body, transfer);
+  const begun = (uploadId: string): Promise<void> =>
+    run.journal.write({ type: 'upload', path: key, uploadId });
   try {
-    return await run.s3.put({ key, body, md5, modifiedMs, condition, signal });
+    return await run.s3.put({ key, body, md5, modifiedMs, condition, begun, signal });
   } catch (error) {
     if (!(error instanceof S3RequestError)) throw error;
     const { failure, ambiguous } = error;
@@ -131,14 +133,20 @@ async function tryPut(
 /** A body that tells how much of it has been read to be sent. */
 function counted(body: StableCopy['body'], transfer: Transfer): StableCopy['body'] {
   if (!('open' in body)) return body;
-  const open = (): Readable => {
+  const counts = new Map<number, number>();
+  const open = (range?: { start: number; end: number }): Readable => {
+    const start = range?.start ?? 0;
+    // A part that is sent again counts once.
+    transfer.moved(-(counts.get(start) ?? 0));
+    counts.set(start, 0);
     const count = new Transform({
       transform: (chunk: Buffer, _encoding, pass) => {
+        counts.set(start, (counts.get(start) ?? 0) + chunk.length);
         transfer.moved(chunk.length);
         pass(null, chunk);
       },
     });
-    return pipeline(body.open(), count, ignoreFailure);
+    return pipeline(body.open(range), count, ignoreFailure);
   };
   return { open, length: body.length };
 }

@@ -1,9 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isS3Failure } from './errors.ts';
+import { isS3Failure, S3RequestError } from './errors.ts';
 import type { ListedObject } from './list.ts';
-import { encodeSegment, S3Transport, type S3Answer, type S3Target } from './request.ts';
+import type { RangedBody } from './multipart.ts';
+import {
+  encodeSegment,
+  S3Transport,
+  type S3Answer,
+  type S3Request,
+  type S3Target,
+} from './request.ts';
 
 /** One version of an object, as its headers tell. */
 export interface ObjectHead {
@@ -22,12 +29,14 @@ export type WriteCondition = { ifMatch: string } | { ifAbsent: true };
 
 export interface PutObject {
   key: string;
-  body: Uint8Array | { open: () => Readable; length: number };
+  body: Uint8Array | RangedBody;
   /** Hex MD5 of the body; the storage refuses a body that arrives with another. */
   md5: string;
   /** Modification time to keep with it, milliseconds since the epoch. */
   modifiedMs: number;
   condition: WriteCondition;
+  /** Told the id of an upload in parts, before its first part. */
+  begun?: ((uploadId: string) => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -35,7 +44,9 @@ export interface PutObject {
 export interface S3Client {
   /**
    * One PUT, sent once: whether to send it again after an ambiguous end is the caller's decision,
-   * because only it knows what it would overwrite by then. Up to 5 GB.
+   * because only it knows what it would overwrite by then. What is too large for one goes in parts,
+   * whose completion is what is sent once; just before it a look, for storages that know no condition
+   * there.
    *
    * @returns the ETag of what was written
    * @throws S3RequestError
@@ -57,6 +68,8 @@ export interface S3Client {
    * is there. Sent once. @throws S3RequestError
    */
   delete(key: string, ifMatch: string | undefined, signal?: AbortSignal): Promise<void>;
+  /** Ends an upload in parts that will not be completed. @throws S3RequestError */
+  abortUpload(key: string, uploadId: string): Promise<void>;
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
   /** All objects of the bucket, in the order of their keys. @throws S3RequestError */
@@ -66,28 +79,66 @@ export interface S3Client {
   close(): void;
 }
 
+export interface PutLimits {
+  /** What is larger goes in parts. Default: S3's limit of one PUT, 5 GiB. */
+  maxPutBytes?: number;
+  /** Default: 64 MiB, more where 10,000 parts would not be enough. */
+  partBytes?: number;
+}
+
+const MAX_PUT_BYTES = 5 * 1024 ** 3;
 const READ_ATTEMPTS = 3;
 /** Asked to slow down, a client may come back later. */
 const THROTTLED_ATTEMPTS = 6;
 
 /** @param retryDelayMs the first wait before a failed read is sent again; it doubles */
-export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
+export function createS3Client(
+  target: S3Target,
+  retryDelayMs = 200,
+  limits: PutLimits = {},
+): S3Client {
   const transport = new S3Transport(target);
   const reading = <T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
     retryRead(read, retryDelayMs, signal);
+  const send = (request: S3Request): Promise<S3Answer> => transport.send(request);
+  const head: S3Client['head'] = async (key, signal) => {
+    try {
+      const request = { method: 'HEAD', key, headers: {}, signal } as const;
+      return headOf(await reading(() => transport.send(request), signal));
+    } catch (error) {
+      if (isS3Failure(error, 'not-found')) return undefined;
+      throw error;
+    }
+  };
+  const putLarge = async (request: PutObject, body: RangedBody): Promise<string> => {
+    const { putInParts } = await import('./multipart.ts');
+    const { key, condition, begun, signal } = request;
+    const headers = {
+      ...objectHeaders(request.modifiedMs),
+      // rclone's own key and form: the ETag of parts says nothing about the content.
+      'x-amz-meta-md5chksum': Buffer.from(request.md5, 'hex').toString('base64'),
+    };
+    const look = async (each: S3Request): Promise<S3Answer> => {
+      const completes = each.method === 'POST' && each.query?.['uploadId'] !== undefined;
+      if (completes) refuseUnless(condition, await head(key, signal), key);
+      return transport.send(each);
+    };
+    const parts = { key, body, headers, condition: conditionHeaders(condition), begun, signal };
+    return putInParts(parts, look, limits.partBytes);
+  };
   return {
-    put: async ({ key, body, md5, modifiedMs, condition, signal }) => {
+    put: async (request) => {
+      const { key, body, md5, modifiedMs, condition, signal } = request;
+      if ('open' in body && body.length > (limits.maxPutBytes ?? MAX_PUT_BYTES)) {
+        return putLarge(request, body);
+      }
       const answer = await transport.send({
         method: 'PUT',
         key,
         headers: {
-          'content-type': 'application/octet-stream',
+          ...objectHeaders(modifiedMs),
           'content-md5': Buffer.from(md5, 'hex').toString('base64'),
-          // rclone's own key and form, so that rclone, a mount and we agree about times.
-          'x-amz-meta-mtime': formatMtime(modifiedMs),
-          ...('ifMatch' in condition
-            ? { 'if-match': condition.ifMatch }
-            : { 'if-none-match': '*' }),
+          ...conditionHeaders(condition),
         },
         body: 'open' in body ? { stream: body.open(), length: body.length } : body,
         signal,
@@ -101,14 +152,10 @@ export function createS3Client(target: S3Target, retryDelayMs = 200): S3Client {
       );
       return { head: headOf(answer), body };
     },
-    head: async (key, signal) => {
-      try {
-        const request = { method: 'HEAD', key, headers: {}, signal } as const;
-        return headOf(await reading(() => transport.send(request), signal));
-      } catch (error) {
-        if (isS3Failure(error, 'not-found')) return undefined;
-        throw error;
-      }
+    head,
+    abortUpload: async (key, uploadId) => {
+      const { abortParts } = await import('./multipart.ts');
+      await abortParts(key, uploadId, send);
     },
     list: async (prefix, signal) => {
       const query = { 'list-type': '2', prefix };
@@ -155,6 +202,30 @@ function parseList({ body }: S3Answer): { key: string; modifiedMs: number }[] {
     key: /<Key>(.*?)<\/Key>/s.exec(entry)?.[1] ?? '',
     modifiedMs: Date.parse(/<LastModified>(.*?)<\/LastModified>/.exec(entry)?.[1] ?? ''),
   }));
+}
+
+function objectHeaders(modifiedMs: number): Record<string, string> {
+  return {
+    'content-type': 'application/octet-stream',
+    // rclone's own key and form, so that rclone, a mount and we agree about times.
+    'x-amz-meta-mtime': formatMtime(modifiedMs),
+  };
+}
+
+function conditionHeaders(condition: WriteCondition): Record<string, string> {
+  return 'ifMatch' in condition ? { 'if-match': condition.ifMatch } : { 'if-none-match': '*' };
+}
+
+/** @throws S3RequestError `precondition` */
+function refuseUnless(
+  condition: WriteCondition,
+  present: ObjectHead | undefined,
+  key: string,
+): void {
+  const holds =
+    'ifMatch' in condition ? present?.etag === condition.ifMatch : present === undefined;
+  if (holds) return;
+  throw new S3RequestError('precondition', `PUT ${key}: the object is not what was expected`);
 }
 
 /** Reads change nothing, so they may be sent again. */

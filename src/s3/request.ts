@@ -19,7 +19,7 @@ export interface S3Target {
 }
 
 export interface S3Request {
-  method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Empty: the bucket itself. */
   key: string;
   query?: Readonly<Record<string, string>>;
@@ -134,7 +134,9 @@ export class S3Transport {
         method: request.method,
         headers: {
           ...Object.fromEntries(signed.headers),
-          ...(request.method === 'PUT' ? { 'content-length': String(length) } : {}),
+          ...(request.method === 'PUT' || request.method === 'POST'
+            ? { 'content-length': String(length) }
+            : {}),
         },
         agent: this.#agents,
         timeout: TIMEOUT,

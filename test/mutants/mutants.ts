@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'conditional write: If-None-Match',
     'a new object is written without a condition',
-    ['s3/client.ts', ": { 'if-none-match': '*' }),", ': {}),'],
+    ['s3/client.ts', ": { 'if-none-match': '*' };", ': {};'],
     BELIEVED,
   ),
   mutant('HEAD after an ambiguous end', 'an ambiguous end counts as written', [

@@ -82,6 +82,7 @@ describe('the journal', () => {
         ['a', null],
       ]),
       attempts: new Map([['c', { size: 1, md5: 'm' }]]),
+      uploads: [],
       temporaries: [],
       asides: [{ type: 'aside', path: 'd', aside: '/t/d', md5: 'm' }],
     });
