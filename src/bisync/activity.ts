@@ -22,6 +22,15 @@ const recordSchema = z.discriminatedUnion('type', [
     ...{ ...common, type: z.literal('conflict'), path: z.string(), copy: z.string() },
     ...{ kept: z.enum(['local', 'cloud']), open: z.boolean() },
   }),
+  /**
+   * A person chose: whose version has the name now. `aside`: where the other one lies in the trash;
+   * with `both` it has the name `other`.
+   */
+  z.object({
+    ...{ ...common, type: z.literal('resolved'), path: z.string(), copy: z.string() },
+    ...{ kept: z.enum(['local', 'cloud', 'both']), other: z.nullable(z.string()) },
+    aside: z.optional(z.string()),
+  }),
   /** The end of a run, after its moves. `error` is the code of what ended it early. */
   z.object({
     ...{ ...common, type: z.literal('run'), command: z.string(), durationMs: z.number() },

@@ -1,5 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import type { Host } from '../platform/host.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
+import { ensureBucketKey } from '../session/bucket-key.ts';
 import { openSession } from '../session/open.ts';
 import { syncSettings } from '../session/sync-settings.ts';
 import { conflictsOf, noConflict } from './choose-conflicts.ts';
@@ -60,6 +62,8 @@ export async function resolveInContext(
   const session = await openSession(host, request.session, { signal });
   const [access, folder] = await Promise.all([session.bucketAccess(), openFolder(request, host)]);
   const gitignore = request.gitignore ?? (await syncSettings(host)).gitignore;
-  const options = { access, localRoot: folder.root, gitignore, waitMs, signal };
+  const renewAccess = async (): Promise<BucketAccess> =>
+    (await ensureBucketKey(session, host)).access;
+  const options = { access, renewAccess, localRoot: folder.root, gitignore, waitMs, signal };
   return resolveConflicts({ ...options, ...choice }, host);
 }

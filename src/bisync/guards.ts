@@ -22,7 +22,9 @@ export function checkGuards(
   profile: Profile,
   state: { baseline: Baseline; local: Listing; remote: Listing },
 ): GuardStop | undefined {
-  const total = state.baseline.size;
+  // What is on neither side any more, or ignored from now on, is no file that could be kept.
+  const forgotten = plan.actions.filter(({ type }) => type === 'forget').length;
+  const total = state.baseline.size - forgotten;
   for (const side of ['local', 'remote'] as const) {
     const paths = deletesOn(side, plan);
     const emptied = side === 'local' ? state.remote : state.local;

@@ -253,15 +253,23 @@ function announce(run: RunContext, plan: Plan): void {
   run.progress.expect({ changes: steps.length, bytes });
 }
 
-/** Folds what was settled into the baseline. What was sent with an unknown end stays on record. */
+/**
+ * Folds what was settled into the baseline. What was sent with an unknown end stays on record, and so
+ * does what could not be put back from the trash: it is missing here, not deleted.
+ */
 export async function settleRun(run: RunContext, hadBaseline: boolean): Promise<void> {
-  const { attempts, settled } = await readLeftovers(run.pair.folder);
+  const { attempts, settled, asides } = await readLeftovers(run.pair.folder);
   if (settled.size > 0 || !hadBaseline) await writeBaseline(run.pair.folder, run.baseline);
   const unsure = new Set(run.tally.problems.map(({ path }) => path));
   const records = [...attempts]
     .filter(([path]) => unsure.has(path))
     .map(([path, version]) => ({ type: 'put' as const, path, ...version }));
-  await restartJournal(run.pair.folder, records);
+  const misplaced = new Set(await misplacedPaths({ asides }));
+  const kept = asides.filter(({ path }) => misplaced.has(path));
+  await restartJournal(run.pair.folder, [
+    ...records,
+    ...kept.map((each) => ({ type: 'aside' as const, ...each })),
+  ]);
 }
 
 function lastWords(result: BisyncResult): string {

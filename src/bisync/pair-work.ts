@@ -39,6 +39,7 @@ export async function workOnPair<T>(
   });
   const s3 = deps.s3 ?? createS3Client(access);
   const journal = new Journal(pair.folder);
+  let run: RunContext | undefined;
   try {
     const root = await SyncedRoot.open(pair);
     const ready = await makeReady({ access }, pair, { s3, now: clock.now() });
@@ -47,24 +48,42 @@ export async function workOnPair<T>(
     const runId = `${new Date(clock.now()).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
     const activity = new Activity(pair.folder, runId, () => clock.now());
     const around = { host, s3, onEvent: () => undefined, runId, activity, journal };
-    const run = await runContext({ access, signal }, pair, around, {
+    run = await runContext({ access, signal }, pair, around, {
       ...{ profile: PROFILES.safe, baseline, ready, root },
     });
     await tidyLocalRoot(run, leftovers);
-    const { memory, result } = await work(run, await readMemory(pair.folder));
+    const result = await workAndRemember(run, work);
     // A cut run may have sent what nobody knows the end of; the next run looks at all of it.
     if (stored !== undefined && (await readLeftovers(pair.folder)).attempts.size === 0) {
       await settleRun(run, true);
     }
-    await writeMemory(pair.folder, {
-      ...memory,
-      asides: [...memory.asides, ...run.tally.asides],
-    });
     return result;
   } finally {
-    s3.close();
+    // Another one, if the key was renewed meanwhile.
+    (run?.s3 ?? s3).close();
     await journal.close();
     await removeFolder(pair, 'copies');
     lock.release();
+  }
+}
+
+/** What went into the trash is remembered however the work ends: a program may still write to it. */
+async function workAndRemember<T>(
+  run: RunContext,
+  work: (run: RunContext, memory: PairMemory) => Promise<{ memory: PairMemory; result: T }>,
+): Promise<T> {
+  const { folder } = run.pair;
+  const stored = await readMemory(folder);
+  const at = new Date(run.now()).toISOString();
+  // Those that were met just now, when what a crash had left was put back.
+  const met = run.tally.conflicts.filter(({ open }) => open).map((each) => ({ ...each, at }));
+  const before = { ...stored, openConflicts: [...stored.openConflicts, ...met] };
+  let after = before;
+  try {
+    const { memory, result } = await work(run, before);
+    after = memory;
+    return result;
+  } finally {
+    await writeMemory(folder, { ...after, asides: [...after.asides, ...run.tally.asides] });
   }
 }

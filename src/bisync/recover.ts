@@ -68,6 +68,9 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
       const target = await run.root.pathOf(path, { createFolders: true });
       if (!(await exists(target)) || (await isUnsynced(run, each))) {
         await putBack(run, path, target, aside);
+      } else {
+        // Or it would come back when somebody deletes the successor before a run comes to its end.
+        await run.journal.write({ type: 'aside-done', aside });
       }
     } catch (error) {
       // Its folder has become something else meanwhile; the trash keeps the file.
@@ -116,9 +119,9 @@ export async function removeTemporaries(files: readonly string[]): Promise<void>
 }
 
 /** Paths whose file a crash left in the trash: they are missing in the local root, not deleted. */
-export async function misplacedPaths(leftovers: Leftovers): Promise<string[]> {
+export async function misplacedPaths({ asides }: Pick<Leftovers, 'asides'>): Promise<string[]> {
   const paths: string[] = [];
-  for (const { path, aside } of leftovers.asides) {
+  for (const { path, aside } of asides) {
     if (await exists(aside)) paths.push(path);
   }
   return paths;

@@ -1,14 +1,17 @@
 import { dirname } from 'node:path';
+import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { syncFolder } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
-import type { S3Client } from '../s3/client.ts';
+import { createS3Client, type S3Client } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
+import type { BucketAccess } from '../session/bucket-access.ts';
 import { moveAside, putBack } from './aside.ts';
 import { mustBeKnown } from './check.ts';
 import { chosenConflicts } from './choose-conflicts.ts';
 import { listConflicts, type FileConflict } from './conflict-list.ts';
 import { deleteRemote } from './delete.ts';
+import { storageEnding } from './endings.ts';
 import { hashStable, placeNew } from './local-file.ts';
 import { keptPath, machineName, originalOfConflict } from './names.ts';
 import type { BisyncOptions } from './options.ts';
@@ -17,6 +20,7 @@ import { storedStatus, writeStatus } from './pair.ts';
 import type { PairMemory } from './pair-memory.ts';
 import { problemOf } from './path-failure.ts';
 import { PathProblem, type Problem } from './problems.ts';
+import { renewedAccess } from './renew-access.ts';
 import type { RunContext } from './run-context.ts';
 import { uploadFile } from './upload.ts';
 
@@ -44,7 +48,7 @@ export interface ResolveResult {
 
 export interface ResolveRequest extends Pick<
   BisyncOptions,
-  'access' | 'localRoot' | 'gitignore' | 'waitMs' | 'signal'
+  'access' | 'renewAccess' | 'localRoot' | 'gitignore' | 'waitMs' | 'signal'
 > {
   /** Paths of files or of their copies; `all`: every conflict. */
   paths: readonly string[] | 'all';
@@ -74,9 +78,10 @@ export async function resolveConflicts(
     const chosen = await chosenConflicts(root, all, paths, keep);
     const resolved: Resolved[] = [];
     const problems: Problem[] = [];
+    const bucket = new Bucket(run, request);
     for (const conflict of chosen) {
       try {
-        resolved.push(await resolveOne(run, conflict, keep));
+        resolved.push(await resolveOne(run, conflict, keep, bucket));
       } catch (error) {
         signal?.throwIfAborted();
         problems.push(problemOf(conflict.path, error));
@@ -98,17 +103,24 @@ interface Worked {
   result: ResolveResult;
 }
 
-async function resolveOne(run: RunContext, conflict: FileConflict, keep: Keep): Promise<Resolved> {
+async function resolveOne(
+  run: RunContext,
+  conflict: FileConflict,
+  keep: Keep,
+  bucket: Bucket,
+): Promise<Resolved> {
   const { path, copy, sides } = conflict;
   if (keep === 'both') {
     const other = await keepBoth(run, conflict);
-    return { path, copy, kept: 'both', other, synced: await follow(run, other, copy) };
+    run.activity.add({ type: 'resolved', path, copy, kept: 'both', other });
+    return { path, copy, kept: 'both', other, synced: await bucket.follow(other, copy) };
   }
   const kept = keep === 'newer' ? newerOf(conflict) : keep;
   const inPlace = sides[kept].path === path;
-  if (inPlace) await discard(run, copy);
-  else await giveName(run, path, copy);
-  return { path, copy, kept, other: null, synced: await follow(run, inPlace ? null : path, copy) };
+  const aside = inPlace ? await discard(run, copy) : await giveName(run, path, copy);
+  run.activity.add({ type: 'resolved', path, copy, kept, other: null, aside });
+  const synced = await bucket.follow(inPlace ? null : path, copy);
+  return { path, copy, kept, other: null, synced };
 }
 
 function newerOf({ path, newer }: FileConflict): 'local' | 'cloud' {
@@ -116,26 +128,54 @@ function newerOf({ path, newer }: FileConflict): 'local' | 'cloud' {
   throw new PathProblem('failed', `both versions of ${path} are of the same time; choose one`);
 }
 
-/** Into the trash with it, as it is on the disk now. */
-async function discard(run: RunContext, path: string): Promise<void> {
+/** Into the trash with it, as it is on the disk now. Returns where it lies. */
+async function discard(run: RunContext, path: string): Promise<string> {
   const target = await run.root.pathOf(path);
   const aside = await takeAside(run, path, target);
   await syncFolder(dirname(target));
   await run.journal.write({ type: 'aside-done', aside });
+  return aside;
 }
 
-/** The copy takes the name of the file, which goes into the trash. */
-async function giveName(run: RunContext, path: string, copy: string): Promise<void> {
-  const [target, source] = [await run.root.pathOf(path), await run.root.pathOf(copy)];
+/** The copy takes the name of the file, which goes into the trash. Returns where it lies. */
+async function giveName(run: RunContext, path: string, copy: string): Promise<string> {
+  const target = await run.root.pathOf(path);
   const aside = await takeAside(run, path, target);
   try {
-    if (!(await placeNew(source, target))) throw changedMeanwhile(path);
+    await moveCopy(run, copy, async (file) => {
+      if (!(await placeNew(file, target))) throw changedMeanwhile(path);
+      return target;
+    });
   } catch (error) {
     await putBack(run, path, target, aside);
     throw error;
   }
-  await syncFolder(dirname(target));
   await run.journal.write({ type: 'aside-done', aside });
+  return aside;
+}
+
+/**
+ * Gives a copy another name. By way of the trash, so that it is a private file of ours meanwhile: a
+ * version that a program saves as the copy in that moment is another file, which stays.
+ *
+ * @param place gives the file its name and returns where it is
+ */
+async function moveCopy(
+  run: RunContext,
+  copy: string,
+  place: (file: string) => Promise<string>,
+): Promise<void> {
+  const source = await run.root.pathOf(copy);
+  const aside = await takeAside(run, copy, source);
+  try {
+    await syncFolder(dirname(await place(aside)));
+  } catch (error) {
+    await putBack(run, copy, source, aside);
+    throw error;
+  }
+  await run.journal.write({ type: 'aside-done', aside });
+  // Nothing in the trash: it has a name.
+  run.tally.asides = run.tally.asides.filter((each) => each.aside !== aside);
 }
 
 async function takeAside(run: RunContext, path: string, target: string): Promise<string> {
@@ -149,29 +189,69 @@ async function takeAside(run: RunContext, path: string, target: string): Promise
 async function keepBoth(run: RunContext, { path, copy, since }: FileConflict): Promise<string> {
   const named = originalOfConflict(copy);
   const [machine, date] = [named?.machine ?? machineName(), named?.date ?? since.slice(0, 10)];
-  const source = await run.root.pathOf(copy);
-  for (let number = 1; ; number += 1) {
-    const other = keptPath(path, machine, date, number);
-    const target = await run.root.pathOf(other);
-    if (!(await placeNew(source, target))) continue;
-    await syncFolder(dirname(target));
-    return other;
-  }
+  let other = '';
+  await moveCopy(run, copy, async (file) => {
+    for (let number = 1; ; number += 1) {
+      other = keptPath(path, machine, date, number);
+      const target = await run.root.pathOf(other);
+      if (await placeNew(file, target)) return target;
+    }
+  });
+  return other;
 }
 
-/** New content first, then what is gone. False when the bucket has to wait for the next run. */
-async function follow(run: RunContext, changed: string | null, gone: string): Promise<boolean> {
-  try {
+/** The other side, which follows what was chosen here. */
+class Bucket {
+  readonly #run: RunContext;
+  #access: BucketAccess;
+  /** Taken away once it was used: another key is asked for once. */
+  #renew: ResolveRequest['renewAccess'];
+
+  constructor(run: RunContext, { access, renewAccess }: ResolveRequest) {
+    this.#run = run;
+    this.#access = access;
+    this.#renew = renewAccess;
+  }
+
+  /** New content first, then what is gone. False when it has to wait for the next run. */
+  async follow(changed: string | null, gone: string): Promise<boolean> {
+    try {
+      return await this.#follow(changed, gone);
+    } catch (error) {
+      this.#run.signal?.throwIfAborted();
+      if (error instanceof S3RequestError) {
+        return (await this.#takeAnotherKey(error)) && this.follow(changed, gone);
+      }
+      if (error instanceof PathProblem) return false;
+      throw error;
+    }
+  }
+
+  async #follow(changed: string | null, gone: string): Promise<boolean> {
+    const run = this.#run;
     if (changed !== null) {
       const outcome = await uploadFile(run, changed, run.baseline.get(changed) ?? null);
       if (outcome !== 'written') return false;
     }
     const agreed = run.baseline.get(gone);
     return agreed === undefined || (await deleteRemote(run, gone, agreed)) === 'deleted';
-  } catch (error) {
-    run.signal?.throwIfAborted();
-    if (error instanceof S3RequestError || error instanceof PathProblem) return false;
-    throw error;
+  }
+
+  async #takeAnotherKey(failure: S3RequestError): Promise<boolean> {
+    const { remedy, error } = storageEnding(failure);
+    const renew = this.#renew;
+    if (remedy !== 'renew-access' || renew === undefined) return false;
+    this.#renew = undefined;
+    try {
+      this.#access = await renewedAccess(this.#access, error, renew);
+    } catch (refusal) {
+      // The next run says why; what was chosen holds.
+      if (refusal instanceof AbortError) return false;
+      throw refusal;
+    }
+    this.#run.s3.close();
+    this.#run.s3 = createS3Client(this.#access);
+    return true;
   }
 }
 

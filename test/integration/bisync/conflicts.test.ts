@@ -1,6 +1,7 @@
-import { utimes } from 'node:fs/promises';
+import { readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { readActivity } from '../../../src/bisync/activity.ts';
 import { listConflicts } from '../../../src/bisync/conflict-list.ts';
 import { diffConflict } from '../../../src/bisync/conflict-diff.ts';
 import { readMemory } from '../../../src/bisync/pair-memory.ts';
@@ -13,6 +14,10 @@ import {
   type Device,
   type TestBucket,
 } from '../../support/devices.ts';
+import { watchFiles } from '../../support/file-barrier.ts';
+
+/** What was cut off and never goes on, so that its open files are not closed by garbage collection. */
+const halted: (() => void)[] = [];
 
 let bucket: TestBucket;
 beforeEach(async () => {
@@ -154,4 +159,110 @@ describe('a conflict', () => {
     await expect(resolve(laptop, 'local')).rejects.toMatchObject({ code: 'several-conflicts' });
     expect((await resolve(laptop, 'local', [copy])).resolved).toHaveLength(1);
   });
+
+  it('resolved is on record, with where the other version lies', async () => {
+    const laptop = await inConflict();
+    await resolve(laptop, 'local');
+    const [pair] = await readPairs(laptop.host);
+    const records = await readActivity(pairFolder(laptop.host, pair!.id));
+    const resolved = records.find(({ type }) => type === 'resolved');
+    expect(resolved).toMatchObject({ path: 'n.md', kept: 'local', other: null });
+    const { aside } = resolved as { aside: string };
+    expect(aside).toMatch(/\/n\.md$/);
+    expect(await laptop.trash()).toContain('agreed\ntheirs\n');
+  });
+
+  it.each(['local', 'both'] as const)(
+    'resolved with %s while a program saves the copy anew loses nothing of it',
+    async (keep) => {
+      const laptop = await inConflict();
+      const [{ copy } = { copy: '' }] = await conflictsOn(laptop);
+      const draft = join(laptop.host.places.state, 'draft');
+      await writeFile(draft, 'saved in the last moment');
+      let saved = false;
+      await watchFiles(async ({ operation, when }) => {
+        if (saved || operation !== 'link' || when !== 'after') return;
+        saved = true;
+        await rename(draft, join(laptop.root, copy));
+      });
+      await resolve(laptop, keep);
+      await watchFiles(undefined);
+      expect(saved).toBe(true);
+      await laptop.sync();
+      expect([...(await bucket.objects()).values()]).toContain('saved in the last moment');
+    },
+  );
+
+  it('resolved with a key that is refused asks for another one, once', async () => {
+    const laptop = await inConflict();
+    let asked = 0;
+    const refused = { ...bucket.access, accessKeyId: 'tid_revoked' };
+    const renewTo = (access: typeof refused) => (): Promise<typeof refused> => {
+      asked += 1;
+      return Promise.resolve(access);
+    };
+    const request = {
+      localRoot: laptop.root,
+      paths: 'all',
+      keep: 'local',
+      access: refused,
+    } as const;
+    const renewAccess = renewTo(bucket.access);
+    expect(await resolveConflicts({ ...request, renewAccess }, laptop.host)).toMatchObject({
+      ...{ exitCode: 0, resolved: [{ synced: true }] },
+    });
+    expect(asked).toBe(1);
+    expect(await bucket.objects()).toEqual(await laptop.files());
+  });
+
+  it.each(['local', 'both'] as const)(
+    'resolved with %s and cut off before each step loses nothing and is resolved after all',
+    async (keep) => {
+      const laptop = await device('laptop');
+      const names = Array.from({ length: 30 }, (_, index) => `n${index}.md`);
+      for (const name of names) {
+        await laptop.write(name, `mine ${name}`);
+        await bucket.put(name, `theirs ${name}`);
+      }
+      await laptop.sync({ profile: 'safe' });
+      const [pair] = await readPairs(laptop.host);
+      const folder = pairFolder(laptop.host, pair!.id);
+      let cuts = 0;
+      for (const name of names) {
+        // It stops there for ever, as after a kill: nothing of it is done or undone any more.
+        let left = cuts;
+        const cut = Promise.withResolvers<'cut'>();
+        await watchFiles(({ when }) => {
+          if (when !== 'before') return undefined;
+          if (left === 0) cut.resolve('cut');
+          left -= 1;
+          return left < 0 ? new Promise<void>((go) => halted.push(go)) : undefined;
+        });
+        const end = await Promise.race([cut.promise, resolve(laptop, keep, [name])]);
+        await watchFiles(undefined);
+        const found = [...(await laptop.files()).values(), ...(await laptop.trash())];
+        expect(found, `${cuts}`).toEqual(
+          expect.arrayContaining([`mine ${name}`, `theirs ${name}`]),
+        );
+        if (end !== 'cut') break;
+        cuts += 1;
+        for (const lock of await readdir(folder)) {
+          if (lock.startsWith('lock')) await rm(join(folder, lock));
+        }
+      }
+      expect(cuts).toBeGreaterThan(8);
+      expect(cuts).toBeLessThan(names.length);
+      await laptop.sync();
+      await resolve(laptop, keep, 'all');
+      const live = [...(await laptop.files()).values()];
+      const kept = keep === 'both' ? ['mine', 'theirs'] : [keep === 'local' ? 'mine' : 'theirs'];
+      for (const name of names) {
+        for (const version of kept) expect(live).toContain(`${version} ${name}`);
+      }
+      expect(await conflictsOn(laptop)).toEqual([]);
+      await laptop.sync();
+      expect(await bucket.objects()).toEqual(await laptop.files());
+    },
+    30_000,
+  );
 });

@@ -148,6 +148,16 @@ describe('the guards', () => {
     return checkGuards(plan, PROFILES[profile], { baseline, local, remote })?.state ?? 'free';
   };
 
+  it('count what is synced now, not what is ignored or gone on both sides', () => {
+    const [baseline, all] = files(100);
+    const remote = new Map([...all].slice(80));
+    const local = new Map([...remote].slice(5));
+    const plan = makePlan(baseline, local, remote);
+    const stop = checkGuards(plan, PROFILES.safe, { baseline, local, remote });
+    expect(stop).toMatchObject({ state: 'halted-delete-guard' });
+    expect(stop?.message).toContain('5 files of 20 (25 %)');
+  });
+
   it.each([
     [100, 10, 'safe', 'free'],
     [100, 11, 'safe', 'halted-delete-guard'],
