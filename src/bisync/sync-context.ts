@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { findRclone } from '../rclone/find.ts';
 import { readConfiguration } from '../session/configuration.ts';
 import type { Host } from '../platform/host.ts';
+import { inHome } from '../platform/places.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { ensureBucketKey } from '../session/bucket-key.ts';
 import { foldersOf } from '../session/folders.ts';
@@ -77,7 +78,12 @@ export async function openTarget(
   ]);
   const renewAccess = async (): Promise<BucketAccess> =>
     (await ensureBucketKey(session, host)).access;
-  return { access, renewAccess, rclone, localRoot: request.path ?? folders.sync };
+  return {
+    access,
+    renewAccess,
+    rclone,
+    localRoot: inHome(request.path, host.places) ?? folders.sync,
+  };
 }
 
 /**
@@ -91,7 +97,8 @@ export async function openFolder(
   host: Host,
 ): Promise<{ root: string; gitignore: boolean }> {
   const gitignore = request.gitignore ?? (await syncSettings(host)).gitignore ?? false;
-  if (request.path !== undefined) return { root: resolve(request.path), gitignore };
+  const path = inHome(request.path, host.places);
+  if (path !== undefined) return { root: resolve(path), gitignore };
   const context = contextFor(await readConfiguration(host), request.session);
   if (context === undefined) throw notSetUp();
   return { root: (await foldersOf(host, context)).sync, gitignore };

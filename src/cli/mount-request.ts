@@ -4,6 +4,7 @@ import { launchMount, mountInForeground } from '../mount/launch.ts';
 import type { MountRecord } from '../mount/record.ts';
 import type { StartStep } from '../mount/start.ts';
 import type { UnmountResult } from '../mount/unmount.ts';
+import { inHome } from '../platform/places.ts';
 import { foldersOf } from '../session/folders.ts';
 import { openSession } from '../session/open.ts';
 import { mountSession } from './mount-keys.ts';
@@ -37,7 +38,7 @@ export async function mountContext(flags: MountFlags, run: MountRun): Promise<Mo
   const session = await openSession(host, { context, server }, { signal });
   const { mount, sync } = await foldersOf(host, session.context);
   const options = {
-    path: flags.path,
+    path: inHome(flags.path, host.places),
     defaultPath: mount,
     syncFolder: sync,
     profile: flags.profile,

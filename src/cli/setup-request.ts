@@ -3,6 +3,7 @@ import { whyNoMount } from '../onboarding/mode.ts';
 import type { SetupDeps, SetupOptions } from '../onboarding/request.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { inHome } from '../platform/places.ts';
 import { readConfiguration, type Configuration, type SetupMode } from '../session/configuration.ts';
 import { openSession } from '../session/open.ts';
 import { openSecretStore } from '../session/secret-store.ts';
@@ -57,8 +58,8 @@ export async function setupRequest(
   const options: SetupOptions = {
     flags: { context: flags.context, server },
     mode,
-    syncFolder: inHome(flags.path, host),
-    mountFolder: inHome(flags['mount-path'], host),
+    syncFolder: inHome(flags.path, host.places),
+    mountFolder: inHome(flags['mount-path'], host.places),
     profile: flags.profile,
     rclonePath: flags.rclone,
     newKey,
@@ -128,11 +129,6 @@ function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedC
   const exists = flags.context === undefined || flags.context in configuration.contexts;
   const { context, server } = flags;
   return exists ? contextFor(configuration, { context, server }) : undefined;
-}
-
-/** A shell leaves the `~` of `--path=~/notes`, or of a variable, as it is. */
-function inHome(path: string | undefined, { places }: Host): string | undefined {
-  return path?.replace(/^~(?=$|[/\\])/, () => places.home);
 }
 
 function hasToken(host: Host): boolean {

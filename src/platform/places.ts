@@ -72,3 +72,8 @@ export function resolvePlaces(
     home,
   };
 }
+
+/** A shell leaves the `~` of `--path=~/notes`, or of a variable, as it is. */
+export function inHome<T extends string | undefined>(path: T, { home }: Pick<Places, 'home'>): T {
+  return path?.replace(/^~(?=$|[/\\])/, () => home) as T;
+}

@@ -38,7 +38,7 @@ export default class ConflictsResolve extends BaseCommand<typeof ConflictsResolv
         suggestions: ['cloud conflicts list'],
       });
     }
-    if (all && !(await this.confirm(`Every conflict is resolved with --keep ${keep}.`))) return;
+    if (all && !(await this.confirm(`This resolves every conflict with --keep ${keep}.`))) return;
     const request = { session: { context, server }, path, gitignore, signal: this.signal };
     const paths = all ? 'all' : this.words;
     const result = await resolveInContext(request, { paths, keep }, this.host);

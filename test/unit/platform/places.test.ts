@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { resolvePlaces } from '../../../src/platform/places.ts';
+import { openFolder } from '../../../src/bisync/sync-context.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { inHome, resolvePlaces } from '../../../src/platform/places.ts';
 
 test.each([
   [
@@ -54,4 +56,22 @@ test.each([
   ],
 ])('%s %s %o', (platform, home, env, [config, state, data, cache]) => {
   expect(resolvePlaces(env, platform, home)).toEqual({ config, state, data, cache, home });
+});
+
+test.each([
+  ['~', '/home/ada'],
+  ['~/notes', '/home/ada/notes'],
+  ['~ada/notes', '~ada/notes'],
+  ['a/~/b', 'a/~/b'],
+  [undefined, undefined],
+])('a tilde that a shell left in %s is the home', (path, expected) => {
+  expect(inHome(path, { home: '/home/ada' })).toBe(expected);
+});
+
+test('the folder of a command may be named with a tilde', async () => {
+  const env = { CLOUD_HOME: '/nowhere' };
+  const places = resolvePlaces(env, 'linux', '/home/ada');
+  const host = { env, platform: 'linux' as const, places, clock: systemClock };
+  const request = { session: {}, path: '~/notes' };
+  expect(await openFolder(request, host)).toMatchObject({ root: '/home/ada/notes' });
 });
