@@ -1,5 +1,6 @@
 import type { Host } from '../platform/host.ts';
 import type { Log } from '../output/log.ts';
+import { chosenProfile } from '../mount/admit.ts';
 import { launchMount, mountInForeground } from '../mount/launch.ts';
 import type { MountRecord } from '../mount/record.ts';
 import type { StartStep } from '../mount/start.ts';
@@ -35,6 +36,8 @@ interface MountRun {
 export async function mountContext(flags: MountFlags, run: MountRun): Promise<MountRecord> {
   const { host, signal, log, onStep, onMounted, onUnmounted } = run;
   const { context, server } = flags;
+  // Said before anything is opened or asked for: the mistake is in the command line.
+  await chosenProfile(host, flags.profile);
   const session = await openSession(host, { context, server }, { signal });
   const { mount, sync } = await foldersOf(host, session.context);
   const options = {

@@ -9,7 +9,7 @@ import { mountId } from './identity.ts';
 import { detachMount, isOfKind } from './machine.ts';
 import { checkMountPoint, overlap, resolveMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
-import { DEFAULT_PROFILE, findProfile } from './profiles.ts';
+import { DEFAULT_PROFILE, findProfile, type MountProfile } from './profiles.ts';
 import {
   isServed,
   isSupervised,
@@ -31,6 +31,16 @@ export interface MountOptions {
 }
 
 /**
+ * The profile of that name, of the product's or the person's own; by default `balanced`.
+ *
+ * @throws AbortError `unknown-profile` (2), `bad-profile` (78)
+ */
+export async function chosenProfile(host: Host, name: string | undefined): Promise<MountProfile> {
+  const own = (await readConfiguration(host)).profiles?.mount ?? {};
+  return findProfile(name ?? DEFAULT_PROFILE, own);
+}
+
+/**
  * Decides whether a bucket may be mounted at a folder now, and writes the record that a supervisor
  * then works by. The caller holds the launch lock.
  *
@@ -42,8 +52,7 @@ export async function admitMount(
   options: MountOptions,
 ): Promise<MountRecord> {
   const id = mountId(access);
-  const own = (await readConfiguration(host)).profiles?.mount ?? {};
-  const profile = findProfile(options.profile ?? DEFAULT_PROFILE, own);
+  const profile = await chosenProfile(host, options.profile);
   const before = readRecord(host.places, id);
   if (before !== undefined && isSupervised(before)) throw alreadyMounted(before);
   const orphan = before !== undefined && isServed(before) ? before : undefined;

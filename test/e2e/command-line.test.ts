@@ -33,7 +33,7 @@ describe('the command line', () => {
   test.each([
     [['nonsense'], 127, 'unknown-command'],
     [['mount', '--bogus'], 2, 'usage'],
-    [['mount', '--profile', 'reckless'], 2, 'usage'],
+    [['mount', '--profile', 'reckless'], 2, 'unknown-profile'],
     [['whoami'], 10, 'not-set-up'],
     [['whoami', '--context', 'nobody'], 2, 'unknown-context'],
     [['login'], 4, 'no-token'],
