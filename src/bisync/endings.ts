@@ -82,7 +82,7 @@ const UNREACHABLE: Row = {
   code: 'offline',
   message: STATE_MEANINGS.offline.sentence,
   exitCode: ExitCode.unreachable,
-  suggestions: ['Nothing is lost; run `cloud bisync` again when it can be reached.'],
+  suggestions: ['Nothing is lost; try it again when it can be reached.'],
 };
 
 const OVERLOADED: Row = { ...UNREACHABLE, remedy: 'retry-later' };

@@ -81,7 +81,9 @@ export async function runLocked(
   } catch (error) {
     if (options.dryRun !== true) {
       const failure = endingOfRun(error).error;
-      activity.add(failedRunRecord(failure, { command, durationMs: host.clock.now() - startedAt }));
+      const durationMs = host.clock.now() - startedAt;
+      const interrupted = options.signal?.aborted === true;
+      activity.add(failedRunRecord(failure, { command, durationMs, interrupted }));
     }
     throw error;
   } finally {

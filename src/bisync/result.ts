@@ -162,13 +162,13 @@ export function runRecord(
 /** The same of a run that something ended early. */
 export function failedRunRecord(
   failure: unknown,
-  about: { command: string; durationMs: number },
+  { interrupted, ...about }: { command: string; durationMs: number; interrupted: boolean },
 ): ReturnType<typeof runRecord> {
   const known = failure instanceof AbortError;
   return {
     ...{ type: 'run', ...about, state: stateAfter(failure) },
-    exitCode: known ? failure.exitCode : ExitCode.failed,
-    error: known ? failure.code : 'unexpected',
+    exitCode: known ? failure.exitCode : interrupted ? ExitCode.interrupted : ExitCode.failed,
+    error: known ? failure.code : interrupted ? 'interrupted' : 'unexpected',
     ...{ uploaded: 0, downloaded: 0, deleted: 0, conflicts: 0, problems: 0, bytes: 0 },
   };
 }

@@ -48,6 +48,9 @@ function colorOf({ state }: PairReport): Style {
 }
 
 function runText(run: NonNullable<PairReport['lastRun']>, now: number): string {
+  const when = `${agoText(run.at, now)}, ${formatDuration(run.durationMs)}`;
+  // What it had moved by then is not counted.
+  if (run.error !== undefined) return `${when}: ended early (${run.error})`;
   const parts = [
     run.uploaded > 0 ? `${run.uploaded} up` : undefined,
     run.downloaded > 0 ? `${run.downloaded} down` : undefined,
@@ -57,7 +60,7 @@ function runText(run: NonNullable<PairReport['lastRun']>, now: number): string {
   ].filter((part) => part !== undefined);
   const moved = parts.length === 0 ? 'nothing to move' : parts.join(', ');
   const bytes = run.bytes > 0 ? ` (${formatBytes(run.bytes)})` : '';
-  return `${agoText(run.at, now)}, ${formatDuration(run.durationMs)}: ${moved}${bytes}`;
+  return `${when}: ${moved}${bytes}`;
 }
 
 function mountBlock(mount: MountStatus, out: Output): string {

@@ -1,7 +1,11 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { readActivity } from '../../../src/bisync/activity.ts';
+import { readActivity, readLastRun } from '../../../src/bisync/activity.ts';
+import { Output } from '../../../src/output/output.ts';
+import { presentStatusReport } from '../../../src/status/present-status.ts';
+import { statusReport } from '../../../src/status/report.ts';
 import {
   openDevice,
   startTestBucket,
@@ -56,6 +60,26 @@ it('each move is on record with both versions and where the old one lies', async
     { type: 'downloaded', after: { size: 6 } },
   ]);
   expect(ofRun.at(-1)).toMatchObject({ type: 'run', state: 'idle', exitCode: 0, downloaded: 2 });
+});
+
+it('a run that a person stops is on record as that, and status does not say that it moved nothing', async () => {
+  await laptop.write('a.md', 'one');
+  const stop = new AbortController();
+  const afterPlan = (): Promise<void> => {
+    stop.abort(new Error('Interrupted.'));
+    return Promise.resolve();
+  };
+  await expect(laptop.sync({ signal: stop.signal }, { afterPlan })).rejects.toThrow('Interrupted');
+  const last = await readLastRun(join(laptop.host.places.state, 'pairs', await pairId()));
+  expect(last).toMatchObject({ error: 'interrupted', exitCode: 130 });
+  const report = await statusReport({}, laptop.host);
+  const output = new Output({
+    ...{ stdout: new PassThrough(), stderr: new PassThrough(), format: 'table', quiet: false },
+    ...{ verbose: false, color: false, animated: false, interactive: false },
+  });
+  const text = presentStatusReport(report, output, Date.now());
+  expect(text).toContain('ended early (interrupted)');
+  expect(text).not.toContain('nothing to move');
 });
 
 it('the trash is kept for a time and up to a size, and what is still needed always', async () => {
