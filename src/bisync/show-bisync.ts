@@ -26,7 +26,9 @@ export function showBisync(
         screen.draw([`Comparing ${event.root} with ${event.bucket} …`]);
         return;
       case 'planned':
-        out.detail(`${count(event.actions, 'change')}, ${formatBytes(event.bytes)}`);
+        screen.aside(() =>
+          out.detail(`${count(event.actions, 'change')}, ${formatBytes(event.bytes)}`),
+        );
         return;
       case 'progress':
         screen.draw([progressText(event), ...event.moving.slice(0, 1).map(movingText)]);
@@ -95,8 +97,8 @@ class Region {
     if (!this.inPlace) return;
     const { stderr } = this.#out.options;
     const up = this.#lines.length > 1 ? `\u001b[${this.#lines.length - 1}A` : '';
-    // One short of the width: a full line makes some terminals go to the next one.
-    const fitting = lines.map((line) => fit(line, this.#out.width - 1));
+    // A full line makes some terminals go to the next one, and so does the `^C` that they echo.
+    const fitting = lines.map((line) => fit(line, this.#out.width - 3));
     stderr.write(`${up}\r\u001b[0J${fitting.join('\n')}`);
     this.#lines = lines;
   }

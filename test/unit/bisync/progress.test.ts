@@ -76,7 +76,7 @@ it('draws two lines in place that fit, and leaves nothing behind', () => {
     .split(/\u001b\[\d*[A-Z]|[\r\n]/)
     .filter((line) => line !== '');
   expect(lines).toHaveLength(4);
-  for (const line of lines) expect(line.length).toBeLessThan(40);
+  for (const line of lines) expect(line.length).toBeLessThan(38);
   expect(stderr().endsWith('\u001b[1A\r\u001b[0J')).toBe(true);
   expect(stdout()).toBe('');
 });
