@@ -13,7 +13,7 @@ import { etagOf, type BaselineEntry } from './versions.ts';
  * Moves a file into the trash because it was deleted in the bucket, if it still is the agreed
  * version. Folders that this empties go as well.
  *
- * @returns `kept` when it was edited meanwhile: the edit wins, in the next run
+ * @returns `kept` when it was edited meanwhile, or is in the bucket after all: the next run sees to it
  */
 export async function deleteLocal(
   run: RunContext,
@@ -24,6 +24,8 @@ export async function deleteLocal(
   const local = await hashStable(target, run.wait);
   if (local !== undefined) {
     if (local.md5 !== agreed.md5) return 'kept';
+    // The listing may have been older than the object, or somebody has put it there again.
+    if ((await run.s3.head(path, run.signal)) !== undefined) return 'kept';
     const aside = await moveAside(run, path, target, local);
     if (aside === undefined) return 'kept';
     await syncFolder(dirname(target));

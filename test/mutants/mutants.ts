@@ -117,6 +117,11 @@ export const MUTANTS: readonly Mutant[] = [
     "if (local.md5 !== agreed.md5) return 'kept';",
     '',
   ]),
+  mutant('deletes: the object is really gone', 'a listing is believed that is older', [
+    'bisync/delete.ts',
+    "if ((await run.s3.head(path, run.signal)) !== undefined) return 'kept';",
+    '',
+  ]),
   mutant('deletes: If-Match', 'an object is deleted without a condition', [
     'bisync/delete.ts',
     'await run.s3.delete(path, run.conditions.deletes ? etag : undefined, run.signal);',
@@ -127,11 +132,25 @@ export const MUTANTS: readonly Mutant[] = [
     'if (stop === undefined) return { plan, conflicts };',
     'return { plan, conflicts };',
   ]),
-  mutant('paths: no way outside', 'keys with dots are taken', [
-    'bisync/safe-path.ts',
-    "if (segments.includes('.') || segments.includes('..')) return 'the key has a segment of dots';",
-    '',
-  ]),
+  mutant(
+    'paths: no key that means another',
+    'absolute keys and keys with empty segments or dots are taken',
+    [
+      'bisync/safe-path.ts',
+      "if (key === '' || key.startsWith('/')) return 'the key is absolute';",
+      '',
+    ],
+    [
+      'bisync/safe-path.ts',
+      "if (segments.includes('')) return 'the key has an empty segment';",
+      '',
+    ],
+    [
+      'bisync/safe-path.ts',
+      "if (segments.includes('.') || segments.includes('..')) return 'the key has a segment of dots';",
+      '',
+    ],
+  ),
   mutant('paths: not through symlinks', 'a symlink is a folder', [
     'bisync/safe-path.ts',
     'if (entry.isDirectory()) return true;',

@@ -70,6 +70,11 @@ export const LIVES: readonly Life[] = [
     ...[...known, { type: 'hold', node: 0, path: A } as const, write(CLOUD), sync()],
     { type: 'late', node: 0 },
   ),
+  life(
+    'a listing from before a file was uploaded',
+    ...[write(0, B), sync(), ...known],
+    sync({ faults: [{ method: 'LIST', nth: 0, fate: { type: 'stale', back: 1 } }] }),
+  ),
   life('an edit before its file is deleted', ...known, remove(CLOUD), atPlan(write(SELF))),
   life(
     'a write before its object is deleted',
@@ -85,8 +90,10 @@ export const LIVES: readonly Life[] = [
   life(
     'keys that lead outside',
     ...known,
-    { type: 'hostile', key: '../evil.md' },
-    { type: 'hostile', key: 'dir/../../evil.md' },
+    ...['../evil.md', 'dir/../../evil.md', '/evil.md', 'dir//evil.md'].map((key): Edit => ({
+      type: 'hostile',
+      key,
+    })),
     sync(),
   ),
   life(

@@ -5,8 +5,9 @@ import { unexplained } from './dropbox-model.ts';
 import type { World } from './world.ts';
 
 /**
- * Before a sync with no trouble: what must be so after it (Balasubramaniam and Pierce). What was equal
- * on both sides is not touched; a run that says that all is well leaves both sides equal.
+ * Before a sync during which nobody else acts: what must be so after it (Balasubramaniam and Pierce).
+ * What was equal on both sides is not touched, even if the storage fails or a listing is stale; a run
+ * that says that all is well leaves both sides equal.
  */
 export async function watchQuietSync(
   world: World,

@@ -82,9 +82,9 @@ async function playStep(world: World, step: Step, tally: Tally): Promise<void> {
 
 async function syncAndJudge(world: World, step: SyncStep, tally: Tally): Promise<void> {
   const device = world.device(step.node);
-  const calm =
-    step.races.length + step.faults.length === 0 && step.kill === null && !step.rcloneDies;
-  const judge = calm ? await watchQuietSync(world, device) : undefined;
+  const alone = step.races.length === 0 && step.kill === null;
+  const calm = alone && step.faults.length === 0 && !step.rcloneDies;
+  const judge = alone ? await watchQuietSync(world, device) : undefined;
   let end = await playSync(world, step, tally);
   if (calm && end.planId !== undefined) {
     const approve = end.planId;
@@ -92,7 +92,7 @@ async function syncAndJudge(world: World, step: SyncStep, tally: Tally): Promise
     world.note(`${device.name}: approved`);
   }
   judgeEnd(world, device, end, { calm });
-  await judge?.(end.result);
+  await judge?.(calm ? end.result : undefined);
 }
 
 /** Errors that a run may end with; in a calm world there are none. */

@@ -245,7 +245,12 @@ function scriptOf(step: SyncStep, races: Races, rcloneEnds: () => void): ProxySc
 }
 
 function fateOf(faults: readonly Fault[], { method, nth }: SeenRequest): Fault['fate'] {
-  const fault = faults.find((each) => each.method === method && each.nth === nth);
+  const fault = faults.find(
+    (each) =>
+      each.method === method &&
+      // A storage is late for a while, and rclone lists more than once.
+      (each.nth === nth || each.fate.type === 'stale'),
+  );
   return fault?.fate ?? { type: 'pass' };
 }
 
