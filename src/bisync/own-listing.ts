@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
 import type { S3Client } from '../s3/client.ts';
@@ -93,12 +93,23 @@ async function pathsBelow(
     if (!isFolder && !entry.isFile()) continue;
     const ignored = isFolder ? filter.ignores(path, 'folder') : isIgnored(path, filter);
     if (ignored || leftOut.some((out) => out.path === path)) continue;
-    // What Node puts for bytes that are no UTF-8.
-    if (entry.name.includes('\ufffd')) found.unreadableNames.push(path);
+    if (!(await isNameAsRead(root, path))) found.unreadableNames.push(path);
     else if (isFolder) paths.push(...(await pathsBelow(options, path, found)));
     else paths.push(path);
   }
   return paths;
+}
+
+/**
+ * Node puts U+FFFD for bytes that are no UTF-8, and then finds nothing under that name; a file may
+ * also really be called so.
+ */
+async function isNameAsRead(root: string, path: string): Promise<boolean> {
+  if (!path.includes('\ufffd')) return true;
+  return lstat(join(root, path)).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function entriesOf(folder: string): Promise<Dirent[]> {

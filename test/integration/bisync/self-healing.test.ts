@@ -141,6 +141,7 @@ it.each([
       'empty',
       'e\u0301.md',
       '\u00e9.md',
+      'odd \ufffd.md',
     ];
     for (const name of names) await laptop.write(name, name === 'empty' ? '' : name);
     for (const name of ['out.log', '.DS_Store', 'node_modules/x/y.js', 'dir/kept.log']) {
