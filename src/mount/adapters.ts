@@ -2,6 +2,7 @@ import type { MountOptions, VfsOptions } from '../rclone/mount-options.ts';
 import type { RcloneCapabilities } from '../rclone/rclone.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { isDrive } from './mount-point.ts';
 import type { MountProfile } from './profiles.ts';
 
 /** What decides how a machine mounts; gathered by `probeMachine`, made up by tests. */
@@ -27,7 +28,7 @@ export interface MountAdapter {
   /** The types that the system's mount table shows for it. */
   tableTypes: readonly string[];
   /** Options on top of rclone's defaults. */
-  mountOptions: MountOptions;
+  mountOptions(path: string): MountOptions;
   /** Commands that take the mount away although it is busy or dead, tried in this order. */
   detach(path: string): (readonly [string, ...string[]])[];
   /** Whether the folder must exist before (Windows wants it not to). */
@@ -45,7 +46,7 @@ const fuse = (reason: string): MountAdapter => ({
   reason,
   mountTypes: ['mount', 'mount2'],
   tableTypes: ['fuse.rclone', 'fuse'],
-  mountOptions: {},
+  mountOptions: () => ({}),
   detach: (path) => [
     ['fusermount3', '-uz', path],
     ['fusermount', '-uz', path],
@@ -59,7 +60,7 @@ const nfs = (reason: string, options: string[], force: string[]): MountAdapter =
   reason,
   mountTypes: ['nfsmount'],
   tableTypes: ['nfs', 'nfs3', 'nfs4'],
-  mountOptions: { ExtraOptions: [...BOUNDED_NFS, ...options] },
+  mountOptions: () => ({ ExtraOptions: [...BOUNDED_NFS, ...options] }),
   detach: (path) => [['umount', ...force, path]],
   wantsFolder: true,
 });
@@ -72,7 +73,8 @@ const winfsp = (reason: string): MountAdapter => ({
   reason,
   mountTypes: ['cmount', 'mount'],
   tableTypes: [],
-  mountOptions: { NetworkMode: true },
+  // Programs treat a network drive as slow, which it is; WinFsp has no such folders.
+  mountOptions: (path) => ({ NetworkMode: isDrive(path) }),
   // Windows ends the mount with its process; there is nothing left to take away.
   detach: () => [],
   wantsFolder: false,

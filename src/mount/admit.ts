@@ -7,7 +7,7 @@ import { readConfiguration } from '../session/configuration.ts';
 import { adapterOf } from './adapters.ts';
 import { mountId } from './identity.ts';
 import { detachMount, isOfKind } from './machine.ts';
-import { checkMountPoint, overlap, resolveMountPoint } from './mount-point.ts';
+import { checkFreeMountPoint, checkMountPoint, overlap, resolveMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import { DEFAULT_PROFILE, findProfile, type MountProfile } from './profiles.ts';
 import {
@@ -56,7 +56,7 @@ export async function admitMount(
   const before = readRecord(host.places, id);
   if (before !== undefined && isSupervised(before)) throw alreadyMounted(before);
   const orphan = before !== undefined && isServed(before) ? before : undefined;
-  const path = await wantedPath(options, before, orphan);
+  const path = await wantedPath(host, options, before, orphan);
   refuseOverlap(host, id, path);
   if (options.syncFolder !== undefined) await refuseInSyncFolder(path, options.syncFolder);
   await checkFolder(host, path, before);
@@ -89,6 +89,7 @@ export async function admitMount(
 }
 
 async function wantedPath(
+  { platform }: Host,
   options: MountOptions,
   before: MountRecord | undefined,
   orphan: MountRecord | undefined,
@@ -97,9 +98,9 @@ async function wantedPath(
     if (before !== undefined && (orphan !== undefined || before.state !== 'unmounted')) {
       return before.path;
     }
-    return resolveMountPoint(options.defaultPath);
+    return resolveMountPoint(options.defaultPath, platform);
   }
-  const path = await resolveMountPoint(options.path);
+  const path = await resolveMountPoint(options.path, platform);
   if (orphan !== undefined && orphan.path !== path) throw alreadyMounted(orphan);
   return path;
 }
@@ -147,7 +148,7 @@ async function checkFolder(
 ): Promise<void> {
   const found = findMount(await readMountTable(host.platform), path);
   if (found === undefined) {
-    if (host.platform !== 'win32') await checkMountPoint(path);
+    await (host.platform === 'win32' ? checkFreeMountPoint(path) : checkMountPoint(path));
     return;
   }
   const died = before?.path === path && before.state !== 'unmounted';

@@ -173,7 +173,7 @@ async function settle(options: Ending): Promise<void> {
   const { served, folders, platform, adapter, record } = options;
   if (scanPending(folders.cache, record.bucket, SCAN_MS).files.length === 0) return;
   if (!(await isWrittenDown(options))) return;
-  await ensurePrivateFolder(folders.drain);
+  if (adapter.wantsFolder) await ensurePrivateFolder(folders.drain);
   try {
     const wanted = { adapter, profile: record.settings, readOnly: false };
     const request = await mountRequest(wanted, served.vfs, folders.drain);

@@ -1,4 +1,14 @@
-import { access, chmod, constants, mkdir, open, readdir, realpath, stat } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rmdir,
+  stat,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -9,9 +19,18 @@ import { isErrno } from '../platform/atomic-file.ts';
  * The folder's real path, so that it compares with the system's mount table. The folder itself is
  * not touched: it may be a dead mount, and need not exist yet.
  */
-export async function resolveMountPoint(path: string): Promise<string> {
+export async function resolveMountPoint(
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<string> {
+  if (platform === 'win32' && isDrive(path)) return path.slice(0, 2).toUpperCase();
   const absolute = resolve(path);
   return join(await realAncestor(dirname(absolute)), basename(absolute));
+}
+
+/** A drive letter of Windows: `X:`, `x:` or `X:\`. */
+export function isDrive(path: string): boolean {
+  return /^[A-Za-z]:[\\/]?$/.test(path);
 }
 
 async function realAncestor(path: string): Promise<string> {
@@ -58,6 +77,32 @@ export async function checkMountPoint(path: string): Promise<void> {
 }
 
 /**
+ * WinFsp makes the mount point itself: a drive letter that is free, or a folder that is not there,
+ * in one that is. An empty folder is taken away for it.
+ *
+ * @throws AbortError `mount-point` (13) with the reason
+ */
+export async function checkFreeMountPoint(path: string): Promise<void> {
+  if (isDrive(path)) {
+    const taken = await access(`${path}\\`).then(
+      () => true,
+      () => false,
+    );
+    if (taken) {
+      throw refused(path, 'is in use', ['Choose another drive letter: cloud mount --path Y:']);
+    }
+    return;
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await rmdir(path).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return;
+    throw isErrno(error, 'ENOTEMPTY', 'EEXIST')
+      ? refused(path, 'is not empty')
+      : refused(path, 'is not a folder that can be mounted on');
+  });
+}
+
+/**
  * Opens the folder for mounting; the returned call, made once something is mounted on it, makes
  * the folder underneath read-only. So after a crash nothing can be written beside the mount, to
  * where nobody would ever upload it.
@@ -65,7 +110,6 @@ export async function checkMountPoint(path: string): Promise<void> {
 export async function uncoverMountPoint(path: string): Promise<() => Promise<void>> {
   const { mode } = await stat(path);
   await chmod(path, (mode & 0o777) | 0o700);
-  if (process.platform === 'win32') return () => Promise.resolve();
   const underneath = await open(path, 'r');
   return async () => {
     try {

@@ -18,7 +18,7 @@ import { checkCredentials, storageProblem } from './credentials.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount } from './machine.ts';
-import { uncoverMountPoint } from './mount-point.ts';
+import { isDrive, uncoverMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import type { MountProfile } from './profiles.ts';
 import type { MountRecord } from './record.ts';
@@ -124,7 +124,9 @@ async function serveThrough(
     await checkCredentials(vfs, access);
     await recover(vfs, options);
     options.onStep?.('mounting');
-    const cover = await uncoverMountPoint(path);
+    const cover = options.adapter.wantsFolder
+      ? await uncoverMountPoint(path)
+      : () => Promise.resolve();
     try {
       await vfs.mount(await mountRequest(options, vfs, path));
     } finally {
@@ -177,7 +179,7 @@ export async function mountRequest(
     mountPoint,
     mountType,
     vfsOpt: vfsOptions(options.profile, options.readOnly),
-    mountOpt: { ...options.adapter.mountOptions, AttrTimeout: '1s' },
+    mountOpt: { ...options.adapter.mountOptions(mountPoint), AttrTimeout: '1s' },
   };
 }
 
@@ -228,7 +230,8 @@ async function readable({ host, adapter, path, folders }: ServeOptions): Promise
   if (adapter.tableTypes.length > 0 && !adapter.tableTypes.includes(entry?.type ?? '')) {
     throw mountFailed(new Error('the system does not list the mount'), folders);
   }
-  const look = opendir(path).then(async (folder) => {
+  // A bare drive letter means that drive's current folder.
+  const look = opendir(isDrive(path) ? `${path}\\` : path).then(async (folder) => {
     await folder.read();
     await folder.close();
   });

@@ -4,7 +4,7 @@ import type { BucketAccess } from '../session/bucket-access.ts';
 import { chooseAdapter, type MountAdapter } from './adapters.ts';
 import type { MountFolders } from './identity.ts';
 import { detachMount, probeMachine } from './machine.ts';
-import { checkMountPoint } from './mount-point.ts';
+import { checkFreeMountPoint, checkMountPoint } from './mount-point.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import type { MountRecord } from './record.ts';
 import type { RecoveredFile } from './recover.ts';
@@ -90,5 +90,5 @@ async function clearPath(
   for (const folder of [path, folders.drain]) {
     await detachMount(adapter, folder, platform);
   }
-  if (adapter.wantsFolder) await checkMountPoint(path);
+  await (adapter.wantsFolder ? checkMountPoint(path) : checkFreeMountPoint(path));
 }

@@ -72,7 +72,7 @@ async function selectMount(host: Host, path: string | undefined): Promise<MountR
   const active = listRecords(host.places).filter(
     (record) => record.state !== 'unmounted' || isSupervised(record) || isServed(record),
   );
-  const wanted = path === undefined ? undefined : await resolveMountPoint(path);
+  const wanted = path === undefined ? undefined : await resolveMountPoint(path, host.platform);
   const [first, ...more] = active.filter(
     (record) => wanted === undefined || record.path === wanted,
   );

@@ -1,5 +1,17 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { adapterOf, chooseAdapter, vfsOptions, type Machine } from '../../../src/mount/adapters.ts';
+import {
+  adapterOf,
+  chooseAdapter,
+  vfsOptions,
+  type Machine,
+  type MountAdapter,
+} from '../../../src/mount/adapters.ts';
+import { checkFreeMountPoint, resolveMountPoint } from '../../../src/mount/mount-point.ts';
+import { mountRequest } from '../../../src/mount/serve.ts';
+import { openVfs } from '../../../src/mount/vfs.ts';
+import { openWorkspace } from '../../support/workspace.ts';
 import { findProfile, mountProfiles, MOUNT_PROFILES } from '../../../src/mount/profiles.ts';
 
 const everything: Machine = {
@@ -47,21 +59,21 @@ describe('the way a machine mounts', () => {
     [
       'Windows with WinFsp',
       { platform: 'win32', fuseDevice: false },
-      ['winfsp', ['cmount', 'mount'], { NetworkMode: true }, []],
+      ['winfsp', ['cmount', 'mount'], { NetworkMode: false }, []],
     ],
   ] as const)('%s', (_what, differs, [kind, mountTypes, mountOptions, detach]) => {
     const adapter = chooseAdapter({ ...everything, ...differs });
-    expect({ ...adapter, detach: adapter.detach('/m') }).toMatchObject({
+    const onFolder = (each: MountAdapter): object => ({
+      ...{ ...each, detach: each.detach('/m'), mountOptions: each.mountOptions('/m') },
+    });
+    expect(onFolder(adapter)).toMatchObject({
       ...{ kind, mountTypes, mountOptions, detach },
       wantsFolder: kind !== 'winfsp',
     });
     // A record of it is enough to end it where nothing can be probed any more.
     const platform = 'platform' in differs ? differs.platform : 'linux';
     const again = adapterOf({ kind, reason: adapter.reason }, platform);
-    expect({ ...again, detach: again.detach('/m') }).toEqual({
-      ...adapter,
-      detach: adapter.detach('/m'),
-    });
+    expect(onFolder(again)).toEqual(onFolder(adapter));
   });
 
   test.each([
@@ -91,6 +103,57 @@ describe('the way a machine mounts', () => {
     expect(thrown).toMatchObject({ code: 'cannot-mount', exitCode });
     expect((thrown as Error).message).toContain(words);
     expect((thrown as { suggestions: string[] }).suggestions.length).toBeGreaterThan(0);
+  });
+});
+
+describe('on Windows', () => {
+  test('a drive letter or a folder, and a drive letter as a network drive', async () => {
+    const adapter = chooseAdapter({ ...everything, platform: 'win32' });
+    expect(adapter.mountOptions('X:')).toEqual({ NetworkMode: true });
+    expect(adapter.mountOptions('C:\\Users\\ada\\bucket')).toEqual({ NetworkMode: false });
+    for (const given of ['x:', 'X:', 'X:\\', 'x:/']) {
+      expect(await resolveMountPoint(given, 'win32')).toBe('X:');
+    }
+    // Elsewhere it is a folder with a colon in its name.
+    expect(await resolveMountPoint('/tmp/X:', 'linux')).toMatch(/tmp\/X:$/);
+    const rc: [string, unknown][] = [];
+    const vfs = openVfs(
+      {
+        call: (method, params, schema) => {
+          rc.push([method, params]);
+          return Promise.resolve(schema.parse({ mountTypes: ['cmount', 'mount'] }));
+        },
+        configCreate: () => Promise.resolve(),
+      },
+      'notes',
+      1000,
+    );
+    const wanted = { adapter, profile: findProfile('fast'), readOnly: false };
+    await vfs.mount(await mountRequest(wanted, vfs, 'X:'));
+    expect(rc[1]).toMatchObject([
+      'mount/mount',
+      {
+        ...{ fs: 'cloud:notes', mountPoint: 'X:', mountType: 'cmount' },
+        mountOpt: { NetworkMode: true, AttrTimeout: '1s' },
+        vfsOpt: { CacheMode: 'full' },
+      },
+    ]);
+  });
+
+  test('the mount point must not be there yet; an empty folder is taken away for it', async () => {
+    const { root } = await openWorkspace();
+    await checkFreeMountPoint(join(root, 'new', 'bucket'));
+    expect(await readdir(join(root, 'new'))).toEqual([]);
+    await mkdir(join(root, 'new', 'bucket'));
+    await checkFreeMountPoint(join(root, 'new', 'bucket'));
+    expect(await readdir(join(root, 'new'))).toEqual([]);
+    await writeFile(join(root, 'new', 'file'), '');
+    for (const path of ['new', 'new/file']) {
+      await expect(checkFreeMountPoint(join(root, path))).rejects.toMatchObject({
+        code: 'mount-point',
+        exitCode: 13,
+      });
+    }
   });
 });
 
