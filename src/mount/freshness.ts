@@ -22,8 +22,8 @@ export interface FreshnessOptions {
   /** Whether the mount itself wrote, or knows already, the object with this ETag. */
   isKnown: (key: string, etag: string) => Promise<boolean>;
   onMode: (mode: FreshnessMode) => void;
-  /** The server says that bucket keys ended or are about to. */
-  onCredential: () => void;
+  /** The server says that bucket keys ended or are about to, or does not answer any more. */
+  onTrouble: () => void;
 }
 
 /** A burst is taken together: the first change is dealt with soon, the others by the second. */
@@ -76,6 +76,7 @@ export class Freshness {
         this.#open = true;
         break;
       case 'closed':
+        if (this.#open && item.reason !== 'cut') this.#options.onTrouble();
         this.#open = false;
         break;
       case 'gap':
@@ -108,7 +109,7 @@ export class Freshness {
       case 'credential-revoked':
       case 'credential-expiring':
       case 'policy-changed':
-        this.#options.onCredential();
+        this.#options.onTrouble();
     }
   }
 
@@ -153,15 +154,15 @@ export class Freshness {
 /** That of one mount, whose rclone may be another one tomorrow. */
 export function freshnessOf(
   { bucket, settings }: Pick<MountRecord, 'bucket' | 'settings'>,
-  mount: Pick<FreshnessOptions, 'clock' | 'changes' | 'onCredential'> & {
+  mount: Pick<FreshnessOptions, 'clock' | 'changes' | 'onTrouble'> & {
     cache: string;
     log: Log;
     vfs: () => Vfs | undefined;
   },
 ): Freshness {
-  const { clock, changes, onCredential, cache, log, vfs } = mount;
+  const { clock, changes, onTrouble, cache, log, vfs } = mount;
   return new Freshness({
-    ...{ clock, changes, onCredential, seconds: settings.freshnessSeconds },
+    ...{ clock, changes, onTrouble, seconds: settings.freshnessSeconds },
     forget: async (folders) => vfs()?.forget(folders),
     isKnown: (key, etag) => isInCache(cache, bucket, key, etag),
     onMode: (by) => log.write('info', 'freshness', { by }),

@@ -64,6 +64,22 @@ function uploadsFail(failing: number, lastError: string | undefined): AbortError
   });
 }
 
+export function unreachable(): AbortError {
+  return new AbortError('storage-unreachable', 'The storage cannot be reached.', {
+    exitCode: ExitCode.unreachable,
+    suggestions: [
+      'Check the network. What is on this disk can be read, and what is saved stays there until then.',
+    ],
+  });
+}
+
+export function keysRefused(): AbortError {
+  return new AbortError('credentials-refused', 'The storage refuses the keys.', {
+    exitCode: ExitCode.auth,
+    suggestions: ['New keys are asked for by themselves. If that does not help: cloud setup'],
+  });
+}
+
 function cacheFull(): AbortError {
   return new AbortError('cache-full', 'The disk with the cache of the mount is full.', {
     suggestions: ['Free some space; what waits to be uploaded is kept.'],

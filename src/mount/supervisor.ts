@@ -105,7 +105,7 @@ class Supervisor {
     this.#freshness = freshnessOf(record, {
       ...{ clock: host.clock, cache: folders.cache, log: deps.log, changes: deps.changes },
       vfs: () => this.#served?.vfs,
-      onCredential: () => this.#upkeep.suspectKeys(),
+      onTrouble: () => this.#upkeep.askSoon(),
     });
   }
 

@@ -2,7 +2,7 @@ import type { Log } from '../output/log.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { isRefusal } from './credentials.ts';
-import { assess, type Health } from './health.ts';
+import { assess, keysRefused, unreachable, type Health } from './health.ts';
 import type { KeyRenewal } from './key-renewal.ts';
 import { findOpenFiles } from './open-files.ts';
 import type { RecordKeeper } from './record-keeper.ts';
@@ -29,6 +29,8 @@ export class Upkeep {
   #silences = 0;
   #probedAt: number;
   #unreachable = false;
+  /** What waits is worth another try as soon as the storage answers. */
+  #expediteAll = false;
   #replaced = false;
 
   constructor(deps: UpkeepDeps) {
@@ -43,8 +45,8 @@ export class Upkeep {
     return replaced;
   }
 
-  /** An event says that something about the keys changed: they are tried at the next look. */
-  suspectKeys(): void {
+  /** An event, or the end of all events, says that something changed: the storage is asked at the next look. */
+  askSoon(): void {
     this.#probedAt = -Infinity;
     this.#deps.keys.retrySoon();
   }
@@ -52,8 +54,8 @@ export class Upkeep {
   /** The machine slept: connections are dead, and what waits is worth another try. */
   async wokeUp(served: ServedMount): Promise<void> {
     this.#deps.log.write('info', 'the clock jumped: this machine slept', {});
-    this.suspectKeys();
-    this.#unreachable = true;
+    this.askSoon();
+    this.#expediteAll = true;
     await served.vfs.forget('all').catch(() => undefined);
   }
 
@@ -69,7 +71,9 @@ export class Upkeep {
     if (!health.answers) return health;
     const refused = await this.#probe(served, health);
     await this.#renewKeys(served, refused || health.problem?.exitCode === ExitCode.auth);
-    return health;
+    if (health.problem !== undefined) return health;
+    if (refused) return { ...health, state: 'degraded', problem: keysRefused() };
+    return this.#unreachable ? { ...health, state: 'degraded', problem: unreachable() } : health;
   }
 
   /**
@@ -80,7 +84,7 @@ export class Upkeep {
    */
   async #probe({ vfs }: ServedMount, { problem }: Health): Promise<boolean> {
     const { clock } = this.#deps.host;
-    const failing = problem !== undefined || this.#unreachable;
+    const failing = problem !== undefined || this.#unreachable || this.#expediteAll;
     const due = !this.#deps.isTold() && clock.now() - this.#probedAt >= PROBE_EVERY_MS;
     if (!failing && !due && this.#probedAt !== -Infinity) return false;
     this.#probedAt = clock.now();
@@ -91,11 +95,12 @@ export class Upkeep {
       this.#unreachable = !refused;
       return refused;
     }
-    if (this.#unreachable) {
+    if (this.#unreachable || this.#expediteAll) {
       const waiting = (await vfs.queue()).filter(({ uploading }) => !uploading);
       for (const { id } of waiting) await vfs.expedite(id);
     }
     this.#unreachable = false;
+    this.#expediteAll = false;
     this.#deps.keys.worked();
     return false;
   }
@@ -121,7 +126,7 @@ export class Upkeep {
     served.useKeys(other);
     const { credentialId: id, expiresAt } = other;
     await keeper.note({ credentialId: id, credentialExpiresAt: expiresAt });
-    this.#unreachable = true;
+    this.#expediteAll = true;
   }
 
   async #isQuiet({ vfs }: ServedMount): Promise<boolean> {

@@ -89,8 +89,9 @@ export function rcdArgv(args: RcdArgs): RcloneArgv {
     ...(args.transfers === undefined ? [] : ['--transfers', String(args.transfers)]),
     ...(args.logFile === undefined ? [] : logFileFlags(args.logFile)),
     ...['--retries', '1', '--low-level-retries', '3'],
-    // A network that swallows everything must not hang a program that reads from the mount for long.
-    ...['--contimeout', '10s', '--timeout', '30s'],
+    // A program that reads from the mount waits for a dozen requests, each tried thrice, before it gets
+    // an error. With rclone's own limits that took hours where a network swallows everything.
+    ...['--contimeout', '5s', '--timeout', '10s'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,
   );

@@ -91,7 +91,7 @@ function begin(seconds: number): {
     },
     isKnown: unknown,
     onMode: (mode) => modes.push(mode),
-    onCredential: () => (credentials += 1),
+    onTrouble: () => (credentials += 1),
   });
   const stop = new AbortController();
   const running = freshness.run(stop.signal);
