@@ -19,6 +19,8 @@ export interface FreshnessOptions {
   changes: BucketChanges;
   /** Forgets these folders' listings in the mount's memory, or all of them. */
   forget: (folders: readonly string[] | 'all') => Promise<void>;
+  /** Whether the storage answered when it was last asked. */
+  canList: () => boolean;
   /** Whether the mount itself wrote, or knows already, the object with this ETag. */
   isKnown: (key: string, etag: string) => Promise<boolean>;
   onMode: (mode: FreshnessMode) => void;
@@ -34,6 +36,9 @@ const NEXT_MS = 1000;
  * Keeps the listings that a mount remembers fresh. While events come from the server, the folder of
  * each changed object is forgotten, and nothing else; so its listings may be remembered for long.
  * Without, everything is forgotten at the profile's pace.
+ *
+ * While the storage cannot be asked nothing is forgotten: an old listing is better than an error. It
+ * is made up for when it answers again.
  *
  * A stream counts once it has brought a change that the storage told of: a server whose storage
  * notifies nobody offers a stream too, and it stays silent.
@@ -86,8 +91,8 @@ export class Freshness {
         this.#takeEvent(item.event);
     }
     if (this.mode !== before) {
-      // What changed while nobody told of it.
-      this.#changed.addAll();
+      // What changed while nobody told of it. The other way round the profile's pace takes over.
+      if (this.mode === 'events') this.#changed.addAll();
       this.#options.onMode(this.mode);
     }
     this.#wake?.();
@@ -114,11 +119,11 @@ export class Freshness {
   }
 
   async #flush(signal: AbortSignal): Promise<void> {
-    const { clock, isKnown } = this.#options;
+    const { clock, canList, isKnown } = this.#options;
     while (!signal.aborted) {
       if (this.#changed.isEmpty) await this.#woken(signal);
       await clock.sleep(FIRST_MS, signal).catch(() => undefined);
-      const folders = await this.#changed.take(isKnown);
+      const folders = canList() ? await this.#changed.take(isKnown) : [];
       if (folders === 'all' || folders.length > 0) await this.#forget(folders);
       await clock.sleep(NEXT_MS, signal).catch(() => undefined);
     }
@@ -138,10 +143,10 @@ export class Freshness {
   }
 
   async #forgetByTime(signal: AbortSignal): Promise<void> {
-    const { clock, seconds } = this.#options;
+    const { clock, canList, seconds } = this.#options;
     while (!signal.aborted) {
       await clock.sleep(seconds * 1000, signal).catch(() => undefined);
-      if (this.mode === 'seconds') await this.#forget('all');
+      if (this.mode === 'seconds' && canList()) await this.#forget('all');
     }
   }
 
@@ -154,15 +159,15 @@ export class Freshness {
 /** That of one mount, whose rclone may be another one tomorrow. */
 export function freshnessOf(
   { bucket, settings }: Pick<MountRecord, 'bucket' | 'settings'>,
-  mount: Pick<FreshnessOptions, 'clock' | 'changes' | 'onTrouble'> & {
+  mount: Pick<FreshnessOptions, 'clock' | 'changes' | 'canList' | 'onTrouble'> & {
     cache: string;
     log: Log;
     vfs: () => Vfs | undefined;
   },
 ): Freshness {
-  const { clock, changes, onTrouble, cache, log, vfs } = mount;
+  const { clock, changes, canList, onTrouble, cache, log, vfs } = mount;
   return new Freshness({
-    ...{ clock, changes, onTrouble, seconds: settings.freshnessSeconds },
+    ...{ clock, changes, canList, onTrouble, seconds: settings.freshnessSeconds },
     forget: async (folders) => vfs()?.forget(folders),
     isKnown: (key, etag) => isInCache(cache, bucket, key, etag),
     onMode: (by) => log.write('info', 'freshness', { by }),

@@ -105,6 +105,7 @@ class Supervisor {
     this.#freshness = freshnessOf(record, {
       ...{ clock: host.clock, cache: folders.cache, log: deps.log, changes: deps.changes },
       vfs: () => this.#served?.vfs,
+      canList: () => this.#upkeep.storageAnswers,
       onTrouble: () => this.#upkeep.askSoon(),
     });
   }
@@ -186,7 +187,7 @@ class Supervisor {
       if (this.#endings.underWay) await this.#endings.over();
       else if (what === 'gone') await this.#restart();
       else if (what === 'tick' && served !== undefined) {
-        if (clock.now() - began > tickMs + JUMP_MS) await this.#upkeep.wokeUp(served);
+        if (clock.now() - began > tickMs + JUMP_MS) this.#upkeep.wokeUp();
         await this.#lookAfter(served);
       }
     }

@@ -29,6 +29,7 @@ export class Upkeep {
   #silences = 0;
   #probedAt: number;
   #unreachable = false;
+  #refused = false;
   /** What waits is worth another try as soon as the storage answers. */
   #expediteAll = false;
   #replaced = false;
@@ -36,6 +37,11 @@ export class Upkeep {
   constructor(deps: UpkeepDeps) {
     this.#deps = deps;
     this.#probedAt = deps.host.clock.now();
+  }
+
+  /** As far as is known: it was reached when last asked, and took the keys. */
+  get storageAnswers(): boolean {
+    return !this.#unreachable && !this.#refused;
   }
 
   /** Whether the rclone that has just ended was ended here, for another one with other keys. */
@@ -52,11 +58,10 @@ export class Upkeep {
   }
 
   /** The machine slept: connections are dead, and what waits is worth another try. */
-  async wokeUp(served: ServedMount): Promise<void> {
+  wokeUp(): void {
     this.#deps.log.write('info', 'the clock jumped: this machine slept', {});
     this.askSoon();
     this.#expediteAll = true;
-    await served.vfs.forget('all').catch(() => undefined);
   }
 
   /** @returns how it is, after what could be done about it was done */
@@ -69,7 +74,8 @@ export class Upkeep {
       return health;
     }
     if (!health.answers) return health;
-    const refused = await this.#probe(served, health);
+    await this.#probe(served, health);
+    const refused = this.#refused;
     await this.#renewKeys(served, refused || health.problem?.exitCode === ExitCode.auth);
     if (health.problem !== undefined) return health;
     if (refused) return { ...health, state: 'degraded', problem: keysRefused() };
@@ -78,31 +84,30 @@ export class Upkeep {
 
   /**
    * Asks the storage now and then, and while uploads fail. When it can be reached again, what waits
-   * goes out at once instead of after rclone's own, growing pause.
-   *
-   * @returns whether it refuses the keys
+   * goes out at once instead of after rclone's own, growing pause, and what changed there shows.
    */
-  async #probe({ vfs }: ServedMount, { problem }: Health): Promise<boolean> {
+  async #probe({ vfs }: ServedMount, { problem }: Health): Promise<void> {
     const { clock } = this.#deps.host;
-    const failing = problem !== undefined || this.#unreachable || this.#expediteAll;
+    const failing = problem !== undefined || !this.storageAnswers || this.#expediteAll;
     const due = !this.#deps.isTold() && clock.now() - this.#probedAt >= PROBE_EVERY_MS;
-    if (!failing && !due && this.#probedAt !== -Infinity) return false;
+    if (!failing && !due && this.#probedAt !== -Infinity) return;
     this.#probedAt = clock.now();
     try {
       await vfs.probe({ timeoutMs: PROBE_WITHIN_MS });
     } catch (error) {
-      const refused = error instanceof Error && isRefusal(error.message);
-      this.#unreachable = !refused;
-      return refused;
+      this.#refused = error instanceof Error && isRefusal(error.message);
+      this.#unreachable = !this.#refused;
+      return;
     }
-    if (this.#unreachable || this.#expediteAll) {
+    if (!this.storageAnswers || this.#expediteAll) {
       const waiting = (await vfs.queue()).filter(({ uploading }) => !uploading);
       for (const { id } of waiting) await vfs.expedite(id);
+      await vfs.forget('all');
     }
     this.#unreachable = false;
+    this.#refused = false;
     this.#expediteAll = false;
     this.#deps.keys.worked();
-    return false;
   }
 
   /** A gateway takes other keys as it runs; an rclone takes none, so another one is started. */
@@ -118,6 +123,7 @@ export class Upkeep {
     if (error !== undefined) log.write('warn', 'no other keys', { error: messageOf(error) });
     if (other === undefined) return;
     log.write('info', 'new keys', { credentialId: other.credentialId });
+    this.#refused = false;
     if (served.useKeys === undefined) {
       this.#replaced = true;
       await served.stop(2000);

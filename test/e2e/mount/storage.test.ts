@@ -1,11 +1,17 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, afterAll, beforeAll, expect } from 'vitest';
 import { listRecords } from '../../../src/mount/record.ts';
 import { isRunning } from '../../../src/platform/processes.ts';
 import { STORED } from '../../../src/session/open.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
-import { isMounted, mountTest, openMountUser, until } from '../../support/mount-user.ts';
+import {
+  isMounted,
+  mountTest,
+  openMountUser,
+  until,
+  type MountUser,
+} from '../../support/mount-user.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
@@ -115,6 +121,13 @@ mountTest('an unmount during the start leaves nothing mounted or running', async
   expect(user.record()).toMatchObject({ state: 'unmounted', rclone: null });
 });
 
+/** From here on nothing is forgotten by itself, so a file can be made although the keys are refused. */
+async function listWhileEventsTell(user: MountUser): Promise<void> {
+  await user.bucket.put('told.md', 'an event');
+  await until(async () => (await user.status()).freshness === 'events');
+  await until(async () => (await readdir(user.folder)).includes('told.md'));
+}
+
 for (const [profile, slug] of [
   ['fast', 'renewed'],
   ['safe', 'renewed-safe'],
@@ -125,6 +138,7 @@ for (const [profile, slug] of [
     const keys = async (): Promise<string[]> =>
       (await user.api.listMountCredentials()).credentials.map(({ id }) => id);
     const before = await keys();
+    await listWhileEventsTell(user);
     await user.api.revokeMountCredential(credentialId!);
     await writeFile(join(user.folder, 'a.md'), 'waits');
     await until(async () => (await user.bucket.names()).includes('a.md'));
@@ -146,6 +160,7 @@ mountTest('without an account to ask, a mount waits for keys that somebody store
   const apiKey = (await secrets.getPassword(STORED.apiKey, 'signed-out')) ?? '';
   await secrets.deletePassword(STORED.apiKey, 'signed-out');
   await secrets.deletePassword(STORED.accessToken, 'signed-out');
+  await listWhileEventsTell(user);
   await user.api.revokeMountCredential(credentialId!);
   await writeFile(join(user.folder, 'a.md'), 'waits');
   await until(() => user.record().problem?.code === 'uploads-failing');

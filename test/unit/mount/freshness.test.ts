@@ -69,12 +69,15 @@ function begin(seconds: number): {
   modes: FreshnessMode[];
   credentials: () => number;
   freshness: Freshness;
+  /** The storage goes away, or comes back. */
+  reach: (answers: boolean) => void;
 } {
   const waiting: StreamItem[] = [];
   let wake = (): void => undefined;
   const forgotten: (readonly string[] | 'all')[] = [];
   const modes: FreshnessMode[] = [];
   let credentials = 0;
+  let answers = true;
   const freshness = new Freshness({
     clock: systemClock,
     seconds,
@@ -89,6 +92,7 @@ function begin(seconds: number): {
       forgotten.push(folders);
       return Promise.resolve();
     },
+    canList: () => answers,
     isKnown: unknown,
     onMode: (mode) => modes.push(mode),
     onTrouble: () => (credentials += 1),
@@ -104,7 +108,8 @@ function begin(seconds: number): {
     waiting.push(...items);
     wake();
   };
-  return { say, forgotten, modes, credentials: () => credentials, freshness };
+  const reach = (now: boolean): void => void (answers = now);
+  return { say, forgotten, modes, credentials: () => credentials, freshness, reach };
 }
 
 const put = (key: string): StreamItem => ({
@@ -137,6 +142,22 @@ test('without a stream everything is forgotten at the pace of the profile', asyn
   expect(new Set(forgotten)).toEqual(new Set(['all']));
   say({ type: 'open', position: '1' }, put('x'));
   await expect.poll(() => freshness.mode).toBe('events');
+});
+
+test('what is remembered is kept while the storage cannot be asked, and made up for', async () => {
+  const { say, forgotten, reach, freshness } = begin(0.02);
+  reach(false);
+  say({ type: 'open', position: '1' }, put('a/x'));
+  await expect.poll(() => freshness.mode).toBe('events');
+  say({ type: 'closed', reason: 'network', detail: '', retryInMs: 1000 });
+  await expect.poll(() => freshness.mode).toBe('seconds');
+  // At the profile's pace it would have been forgotten many times over.
+  await systemClock.sleep(200);
+  expect(forgotten).toEqual([]);
+  say({ type: 'open', position: '1' });
+  await expect.poll(() => freshness.mode).toBe('events');
+  reach(true);
+  await expect.poll(() => forgotten, { timeout: 5000 }).toEqual(['all']);
 });
 
 test('a server that says that keys ended is believed at once', async () => {

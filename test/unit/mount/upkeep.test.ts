@@ -95,6 +95,8 @@ async function looked(options: {
   probe: () => Promise<void>;
   waiting?: number;
   told?: boolean;
+  /** Nobody to ask for other keys. */
+  other?: 'none';
   expiresAt?: string;
   useKeys?: (keys: BucketAccess) => void;
 }) {
@@ -140,7 +142,10 @@ async function looked(options: {
   } as Partial<RecordKeeper> as RecordKeeper;
   const keys = new KeyRenewal(clock, {
     stored: () => Promise.resolve(access('old')),
-    renewed: () => Promise.resolve(access('new', '2027-01-01T00:00:00Z')),
+    renewed: () =>
+      options.other === 'none'
+        ? Promise.reject(new Error('not signed in'))
+        : Promise.resolve(access('new', '2027-01-01T00:00:00Z')),
   });
   const log = { path: '', write: () => undefined };
   const isTold = (): boolean => options.told ?? false;
@@ -160,9 +165,9 @@ const answers = (): Promise<void> => Promise.resolve();
 describe('looking after a mount', () => {
   test('a machine that woke up lists anew and tries at once what waits', async () => {
     const { upkeep, served, calls } = await looked({ probe: answers, waiting: 2 });
-    await upkeep.wokeUp(served);
+    upkeep.wokeUp();
     await upkeep.look(served);
-    expect(calls).toEqual(['forget all', 'probe', 'expedite 0', 'expedite 1']);
+    expect(calls).toEqual(['probe', 'expedite 0', 'expedite 1', 'forget all']);
     await upkeep.look(served);
     expect(calls).toHaveLength(4);
   });
@@ -179,10 +184,14 @@ describe('looking after a mount', () => {
         state: 'degraded',
         problem: { code: 'storage-unreachable', exitCode: 5 },
       });
+      // What is remembered of it is all there is to show.
+      expect(upkeep.storageAnswers).toBe(false);
+      expect(calls).not.toContain('forget all');
     }
     reached = true;
     expect(await upkeep.look(served)).toMatchObject({ state: 'mounted', problem: undefined });
-    expect(calls.at(-1)).toBe('expedite 0');
+    expect(upkeep.storageAnswers).toBe(true);
+    expect(calls.slice(-2)).toEqual(['expedite 0', 'forget all']);
   });
 
   test('an idle mount asks the storage every five minutes, or never where events tell', async () => {
@@ -197,6 +206,25 @@ describe('looking after a mount', () => {
       }
       expect(calls).toHaveLength(probes);
     }
+  });
+
+  test('refused keys stay refused until others are taken', async () => {
+    let refused = true;
+    const probe = (): Promise<void> =>
+      refused ? Promise.reject(new Error('InvalidAccessKeyId')) : Promise.resolve();
+    const { upkeep, served, calls } = await looked({ probe, other: 'none' });
+    upkeep.askSoon();
+    for (let look = 0; look < 3; look += 1) {
+      expect(await upkeep.look(served)).toMatchObject({
+        state: 'degraded',
+        problem: { code: 'credentials-refused', exitCode: 4 },
+      });
+      expect(upkeep.storageAnswers).toBe(false);
+    }
+    refused = false;
+    expect(await upkeep.look(served)).toMatchObject({ state: 'mounted', problem: undefined });
+    expect(upkeep.storageAnswers).toBe(true);
+    expect(calls.at(-1)).toBe('forget all');
   });
 
   test('refused keys are replaced: in a gateway as it runs, else by another rclone', async () => {
