@@ -24,6 +24,14 @@ it.each([
     'an edit that wins against a delete',
     [write(0, 1, null), ...everybody, write(0, null, 1), write(1, 2, 1), ...everybody, stable(2)],
   ],
+  [
+    'somebody who is faster, after the copy of what they replace',
+    [
+      ...[write(0, 1, null), ...sync(0), write(1, 2, null)],
+      ...sync(1, { type: 'write-global', value: 3, old: 1 }),
+      ...[...everybody, stable(2, 1, 3)],
+    ],
+  ],
   ['an edit during a sync', [...sync(0, write(0, 1, null)), ...everybody, stable(1)]],
 ])('explains %s', (_what, observations) => {
   expect(unexplained(2, observations)).toBeUndefined();

@@ -1,8 +1,9 @@
 /**
  * The model of Hughes, Pierce, Arts and Norell, *Mysteries of Dropbox* (ICST 2016), for one file. What
  * nodes see must be explained by hidden steps: a node uploads (UP) or downloads (DOWN). Here a hidden
- * step of a node happens only while it syncs. Two rules are ours: an edit wins against a delete, and
- * in a conflict either version may keep the name.
+ * step of a node happens only while it syncs. Three rules are ours: an edit wins against a delete; in a
+ * conflict either version may keep the name; and the copy of the bucket's version is there before the
+ * name changes hands, so that somebody who writes in between leaves one copy more.
  */
 export type Observation =
   | { type: 'read'; node: number; value: Content }
@@ -84,7 +85,7 @@ function hiddenSteps(state: State, index: number): State[] {
   // A delete gives way to what it had not seen, and so does nothing to an edit.
   if (local === null) return [given];
   if (global === null) return [published];
-  return [withConflict(given, local), withConflict(published, global)];
+  return [withConflict(given, local), withConflict(published, global), withConflict(state, global)];
 }
 
 function withNode(state: State, index: number, change: Partial<Node>): State {
@@ -97,6 +98,7 @@ function stale(state: State): State {
 }
 
 function withConflict(state: State, value: number): State {
+  if (state.conflicts.includes(value)) return state;
   return { ...state, conflicts: [...state.conflicts, value].sort((a, b) => a - b) };
 }
 
