@@ -44,6 +44,7 @@ export default class Mount extends BaseCommand<typeof Mount> {
         process.exitCode = exitCodeOf(ended);
       },
     });
+    if (record.adapter !== null) this.out.detail(`Mounted by ${record.adapter.reason}.`);
     if (this.flags.foreground) return;
     this.out.result(record, presentMounted, mountedResult);
   }

@@ -10,7 +10,7 @@ import { drainUploads, type DrainOptions, type DrainProgress } from './drain.ts'
 import type { MountFolders } from './identity.ts';
 import { detachMount } from './machine.ts';
 import { findMount, readMountTable } from './mount-table.ts';
-import { findOpenFiles, type OpenFile } from './open-files.ts';
+import { describeOpen, findOpenFiles } from './open-files.ts';
 import { scanPending, type PendingFile, type PendingWork } from './pending.ts';
 import type { MountRecord } from './record.ts';
 import { unsoundFiles } from './recover.ts';
@@ -206,7 +206,7 @@ async function isWrittenDown({ clock, folders, record }: Ending): Promise<boolea
 async function refuseWhileBusy({ record: { path }, platform }: Ending): Promise<void> {
   const open = await findOpenFiles(path, platform);
   if (open.length === 0) return;
-  const shown = open.slice(0, 5).map((file) => describe(file, path));
+  const shown = open.slice(0, 5).map((file) => describeOpen(file, path));
   const more = open.length > shown.length ? `, and ${open.length - shown.length} more` : '';
   throw new AbortError('mount-busy', `${path} is in use: ${shown.join('; ')}${more}.`, {
     exitCode: ExitCode.mount,
@@ -216,11 +216,6 @@ async function refuseWhileBusy({ record: { path }, platform }: Ending): Promise<
     ],
     details: { open },
   });
-}
-
-function describe({ command, pid, path }: OpenFile, root: string): string {
-  const inside = path === root ? 'the folder itself' : path.slice(root.length + 1);
-  return `${inside} by ${command} (process ${pid})`;
 }
 
 function notAnswering(path: string, error: RcError): AbortError {

@@ -32,22 +32,33 @@ export async function assess(vfs: Vfs): Promise<Health> {
   }
 }
 
-/** The answer to `status`, within `withinMs` milliseconds even if rclone hangs. */
-export async function liveStatus(
-  vfs: Vfs | undefined,
-  withinMs: number,
-): Promise<Omit<LiveStatus, 'freshness'>> {
-  const nothing = { answers: false, pending: [], cacheBytes: null } satisfies Partial<LiveStatus>;
-  if (vfs === undefined) return nothing;
-  const asked = Promise.all([vfs.queue(), vfs.stats()]).then(([queue, { bytesUsed }]) => ({
-    answers: true,
-    pending: queue.map(({ name, size, uploading, tries }) => ({ name, size, uploading, tries })),
-    cacheBytes: bytesUsed,
-  }));
-  const late = new Promise<typeof nothing>((resolve) => {
-    setTimeout(() => resolve(nothing), withinMs).unref();
-  });
-  return Promise.race([asked.catch(() => nothing), late]);
+type Live = Omit<LiveStatus, 'freshness'>;
+
+/** Answers `status` from rclone's own account, in time even if rclone hangs. */
+export class LiveView {
+  /** When the oldest question that is still without an answer was asked. */
+  #askedAt: number | undefined;
+
+  /** @param withinMs milliseconds; a machine under load may take longer, which is no hang yet */
+  async look(vfs: Vfs | undefined, withinMs: number): Promise<Live> {
+    const nothing = (): Live => {
+      const silentMs = this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
+      return { answers: false, silentMs, pending: [], cacheBytes: null };
+    };
+    if (vfs === undefined) return nothing();
+    this.#askedAt ??= performance.now();
+    const asked = Promise.all([vfs.queue(), vfs.stats()]).then(([queue, { bytesUsed }]): Live => {
+      this.#askedAt = undefined;
+      const pending = queue.map(({ name, size, uploading, tries }) => {
+        return { name, size, uploading, tries };
+      });
+      return { answers: true, silentMs: 0, pending, cacheBytes: bytesUsed };
+    });
+    const late = new Promise<Live>((resolve) => {
+      setTimeout(() => resolve(nothing()), withinMs).unref();
+    });
+    return Promise.race([asked.catch(nothing), late]);
+  }
 }
 
 function uploadsFail(failing: number, lastError: string | undefined): AbortError {

@@ -13,7 +13,8 @@ import { abortErrorOf, ErrorShape } from './control.ts';
 import { mountFolders, mountsFolder } from './identity.ts';
 import { MountRecord, readRecord } from './record.ts';
 import type { StartStep } from './start.ts';
-import { superviseMount, type SupervisorDeps, type SupervisorReport } from './supervisor.ts';
+import type { SupervisorDeps, SupervisorReport } from './supervisor-deps.ts';
+import { superviseMount } from './supervisor.ts';
 
 export interface LaunchDeps {
   bucketAccess: () => Promise<BucketAccess>;

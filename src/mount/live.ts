@@ -4,6 +4,8 @@ import * as z from 'zod/mini';
 export const LiveStatus = z.object({
   /** Whether rclone answered within its time. */
   answers: z.boolean(),
+  /** For how many milliseconds it has been owing an answer. */
+  silentMs: z.number(),
   pending: z.array(
     z.object({ name: z.string(), size: z.number(), uploading: z.boolean(), tries: z.number() }),
   ),

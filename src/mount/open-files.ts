@@ -8,6 +8,12 @@ export interface OpenFile {
   path: string;
 }
 
+/** `notes/a.md by vim (process 12)` */
+export function describeOpen({ command, pid, path }: OpenFile, root: string): string {
+  const inside = path === root ? 'the folder itself' : path.slice(root.length + 1);
+  return `${inside} by ${command} (process ${pid})`;
+}
+
 /**
  * Who has files open below `root`, or works in it. Reads links only and never the files, so a
  * hanging mount does not hang this. Of other people's processes only root sees anything.

@@ -4,6 +4,7 @@ import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
 import type { DrainProgress } from './drain.ts';
 import { VERSIONS_PREFIX } from './gateway/version-keys.ts';
+import { describeOpen } from './open-files.ts';
 import type { MountRecord } from './record.ts';
 import type { MountStatus } from './status.ts';
 import type { StartStep } from './start.ts';
@@ -36,8 +37,15 @@ export function describeStep(step: StartStep): string {
   }
 }
 
-export function presentUnmounted({ path, kept }: UnmountResult, out: Output): string {
-  if (kept.files.length === 0) return `${path} is unmounted; everything is in the bucket.`;
+export function presentUnmounted({ path, kept, open }: UnmountResult, out: Output): string {
+  const lost = [...new Set(open.map((file) => `  ${describeOpen(file, path)}`))];
+  const interrupted =
+    lost.length === 0
+      ? []
+      : [out.style('yellow', 'In use meanwhile; what was not saved in these is lost:'), ...lost];
+  if (kept.files.length === 0) {
+    return [`${path} is unmounted; everything is in the bucket.`, ...interrupted].join('\n');
+  }
   const files = count(kept.files.length, 'file');
   return [
     `${path} is unmounted.`,
@@ -47,6 +55,7 @@ export function presentUnmounted({ path, kept }: UnmountResult, out: Output): st
         'the next cloud mount uploads them:',
     ),
     ...nameList(kept.files),
+    ...interrupted,
   ].join('\n');
 }
 
@@ -118,8 +127,22 @@ function uploadsText({ pending, state }: MountStatus): string {
   return parts.join(', ');
 }
 
-function nameList(files: readonly { name: string; size: number }[]): string[] {
-  const shown = files.slice(0, SHOWN).map(({ name, size }) => `  ${name} (${formatBytes(size)})`);
+interface NamedFile {
+  name: string;
+  size: number;
+  uploading?: boolean;
+  tries?: number;
+}
+
+function nameList(files: readonly NamedFile[]): string[] {
+  const shown = files.slice(0, SHOWN).map(({ name, size, uploading = false, tries = 0 }) => {
+    const how = [
+      formatBytes(size),
+      ...(uploading ? ['under way'] : []),
+      ...(tries > 0 ? [`failed ${count(tries, 'time')}`] : []),
+    ];
+    return `  ${name} (${how.join(', ')})`;
+  });
   const rest = files.length - shown.length;
   return rest > 0 ? [...shown, `  and ${rest.toLocaleString('en-US')} more`] : shown;
 }

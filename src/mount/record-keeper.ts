@@ -1,5 +1,7 @@
+import { utimes } from 'node:fs';
 import type { ErrorReport } from '../output/errors.ts';
 import type { Host } from '../platform/host.ts';
+import { mountFolders } from './identity.ts';
 import { writeRecord, type MountProblem, type MountRecord } from './record.ts';
 
 /** What a mount that was ended has no longer. */
@@ -40,6 +42,12 @@ export class RecordKeeper {
    */
   async note(change: Partial<MountRecord>): Promise<void> {
     await this.save(change).catch(() => undefined);
+  }
+
+  /** Shows to whoever gets no answer that this process lives: the record's time is now. */
+  beat(): void {
+    const now = new Date(this.#host.clock.now());
+    utimes(mountFolders(this.#host.places, this.#record.id).record, now, now, () => undefined);
   }
 
   /** Notes that it was ended in order, or with a problem that ended it. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { ensurePrivateFolder, isErrno, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Places } from '../platform/places.ts';
@@ -89,6 +89,11 @@ export function readRecord(places: Places, id: string): MountRecord | undefined 
     if (isErrno(error, 'ENOENT', 'ENOTDIR') || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** When its supervisor last showed that it lives, milliseconds since the epoch; 0 when never. */
+export function lastBeat(places: Places, id: string): number {
+  return statSync(mountFolders(places, id).record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 /** All mounts that this account has ever had here, mounted or not, by id. */

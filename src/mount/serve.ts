@@ -64,7 +64,7 @@ export interface ServeOptions {
 }
 
 /** How long one call to rclone may take before it counts as hanging, in milliseconds. */
-const CALL_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 20_000;
 /** How long the first look into the folder may take. */
 const READY_WITHIN_MS = 30_000;
 

@@ -7,6 +7,7 @@ import { scanPending } from './pending.ts';
 import {
   isServed,
   isSupervised,
+  lastBeat,
   listRecords,
   type MountProblem,
   type MountRecord,
@@ -52,6 +53,9 @@ export interface PendingStatus {
 /** How long each source is asked, in milliseconds; together well under a second. */
 const CONTROL_WITHIN_MS = 600;
 const SCAN_WITHIN_MS = 250;
+/** How long rclone may owe an answer, and the supervisor a sign of life, in milliseconds. */
+const HANGS_AFTER_MS = 2000;
+const BEAT_WITHIN_MS = 30_000;
 
 /**
  * How every mount of this account is. Offline; reads our own files and the system's list of
@@ -138,8 +142,19 @@ function judge(
     at: new Date(host.clock.now()).toISOString(),
   });
   if (isSupervised(record)) {
-    if (record.state !== 'mounted' || live?.answers === true) return record;
-    return { state: 'degraded', problem: problem('mount-hangs', 'rclone does not answer.') };
+    if (record.state !== 'mounted') return record;
+    // On a machine under load an answer may be late; that is no hang.
+    const hangs =
+      live === undefined
+        ? host.clock.now() - lastBeat(host.places, record.id) > BEAT_WITHIN_MS
+        : !live.answers && live.silentMs > HANGS_AFTER_MS;
+    if (!hangs) return record;
+    const message = live === undefined ? 'Its supervisor' : 'rclone';
+    const cure = `cloud unmount --force ${record.path}   (what waits stays on this disk)`;
+    return {
+      state: 'degraded',
+      problem: problem('mount-hangs', `${message} does not answer.`, cure),
+    };
   }
   if (record.state === 'unmounted') return record;
   if (listed && isServed(record)) {

@@ -1,6 +1,5 @@
-import { AbortError, type ErrorReport } from '../output/errors.ts';
+import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
-import type { Log } from '../output/log.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { currentProcess } from '../platform/processes.ts';
@@ -8,43 +7,19 @@ import { serveControl, type ControlRequest, type ControlServer } from './control
 import type { DrainProgress } from './drain.ts';
 import { endMount, type EndOptions } from './end.ts';
 import { Endings } from './endings.ts';
-import { freshnessOf, type BucketChanges, type Freshness } from './freshness.ts';
-import { keepsEnding, keysReplaced, liveStatus, rcloneEnded } from './health.ts';
+import { freshnessOf, type Freshness } from './freshness.ts';
+import { keepsEnding, keysReplaced, LiveView, rcloneEnded } from './health.ts';
 import { mountFolders, type MountFolders } from './identity.ts';
-import { KeyRenewal, type KeySource } from './key-renewal.ts';
+import { KeyRenewal } from './key-renewal.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import type { PendingWork } from './pending.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { readRecord, type MountRecord } from './record.ts';
 import { Restarts } from './restarts.ts';
 import type { ServedMount } from './serve.ts';
-import { startMount, type StartStep } from './start.ts';
-import type { UnmountResult } from './unmount.ts';
+import { startMount } from './start.ts';
+import type { SupervisorDeps } from './supervisor-deps.ts';
 import { messageOf, Upkeep } from './upkeep.ts';
-
-/** What the process that started the supervisor hears. */
-export type SupervisorReport =
-  /** From now on the supervisor answers for the mount. */
-  | { type: 'claimed' }
-  | { type: 'step'; step: StartStep }
-  | { type: 'mounted'; record: MountRecord }
-  | { type: 'unmounted'; result: UnmountResult };
-
-export interface SupervisorDeps {
-  /** The stored keys, and keys that the server vouches for. */
-  keys: KeySource;
-  changes: BucketChanges;
-  /** For errors that go to other processes. */
-  reportOf: (error: unknown) => ErrorReport;
-  log: Log;
-  /** From `--rclone`. */
-  rclonePath?: string | undefined;
-  /** Aborted by SIGINT or SIGTERM: unmount in order. */
-  signal: AbortSignal;
-  report: (report: SupervisorReport) => void;
-  /** How often the mount is looked after, in milliseconds. Default 5 seconds. */
-  tickMs?: number;
-}
 
 /** A look that is late by so much, in milliseconds, means that the machine slept. */
 const JUMP_MS = 30_000;
@@ -91,6 +66,7 @@ class Supervisor {
   readonly #endings = new Endings();
   readonly #ended = new AbortController();
   readonly #restarts = new Restarts();
+  readonly #live = new LiveView();
   readonly #upkeep: Upkeep;
   readonly #freshness: Freshness;
 
@@ -187,6 +163,7 @@ class Supervisor {
       if (this.#endings.underWay) await this.#endings.over();
       else if (what === 'gone') await this.#restart();
       else if (what === 'tick' && served !== undefined) {
+        this.#keeper.beat();
         if (clock.now() - began > tickMs + JUMP_MS) this.#upkeep.wokeUp();
         await this.#lookAfter(served);
       }
@@ -249,7 +226,7 @@ class Supervisor {
     signal: AbortSignal,
   ): Promise<unknown> {
     if (request.type === 'status') {
-      const live = await liveStatus(this.#served?.vfs, STATUS_WITHIN_MS);
+      const live = await this.#live.look(this.#served?.vfs, STATUS_WITHIN_MS);
       return { ...live, freshness: this.#freshness.mode };
     }
     return this.#end(request, emit, signal);
@@ -287,7 +264,7 @@ class Supervisor {
     try {
       const kept = await this.#endHere({ ...request, onProgress, signal });
       await this.#keeper.saveEnded('unmounted').catch(() => undefined);
-      this.#deps.report({ type: 'unmounted', result: { id, bucket, path, kept } });
+      this.#deps.report({ type: 'unmounted', result: { id, bucket, path, kept, open: [] } });
       this.#ended.abort();
       return kept;
     } catch (error) {

@@ -10,6 +10,7 @@ import { endMount } from './end.ts';
 import { mountFolders } from './identity.ts';
 import { DrainEvent, Kept } from './live.ts';
 import { resolveMountPoint } from './mount-point.ts';
+import { findOpenFiles, type OpenFile } from './open-files.ts';
 import type { PendingWork } from './pending.ts';
 import { isServed, isSupervised, listRecords, type MountRecord } from './record.ts';
 import { RecordKeeper } from './record-keeper.ts';
@@ -37,10 +38,12 @@ export interface UnmountResult {
   path: string;
   /** What is not in the bucket, but kept on this disk for the next mount. */
   kept: PendingWork;
+  /** Files that programs had open when it was forced; what they had not saved is lost. */
+  open: OpenFile[];
 }
 
 /** How long a supervisor may be silent while it unmounts, in milliseconds. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 60_000;
 const FORCED_SILENCE_MS = 10_000;
 
 /**
@@ -55,12 +58,14 @@ export async function unmount(
 ): Promise<UnmountResult> {
   const selected = await selectMount(host, options.path);
   const { id, bucket, path } = selected;
+  // Unsaved work in these is what forcing loses.
+  const open = options.force ? await findOpenFiles(path, host.platform) : [];
   const taken = needsSupervisor(selected, options) ? await deps.takeOver?.(selected) : undefined;
   const record = taken ?? selected;
   const kept =
     (await askSupervisor(record, options, deps)) ??
     (await endUnsupervised(host, record, options, deps));
-  return { id, bucket, path, kept };
+  return { id, bucket, path, kept, open };
 }
 
 /** What reaches the storage through its supervisor only, and is to be drained. */

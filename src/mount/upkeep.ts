@@ -18,7 +18,7 @@ export interface UpkeepDeps {
 }
 
 /** Looks in a row without an answer from rclone before it is ended and started again. */
-const MAX_SILENCES = 6;
+const MAX_SILENCES = 4;
 /** How often the storage is asked whether it still takes the keys, where nothing else tells. */
 const PROBE_EVERY_MS = 5 * 60_000;
 const PROBE_WITHIN_MS = 10_000;
