@@ -4,7 +4,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { realRclone } from '../../support/rclone.ts';
-import { available } from './available.ts';
+import { available } from '../../support/available.ts';
 import {
   createKey,
   openStore,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { realRclone } from '../../support/rclone.ts';
-import { available } from './available.ts';
+import { available } from '../../support/available.ts';
 import { createKey, openStore, temporaryFolder, tenantStatements } from './support.ts';
 
 // Suites of checks that nobody here wrote, run against the store. They come with their programs.
