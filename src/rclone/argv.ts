@@ -90,7 +90,7 @@ export function rcdArgv(args: RcdArgs): RcloneArgv {
     ...(args.logFile === undefined ? [] : logFileFlags(args.logFile)),
     ...['--retries', '1', '--low-level-retries', '3'],
     // A program that reads from the mount waits for a dozen requests, each tried thrice, before it gets
-    // an error. With rclone's own limits that took hours where a network swallows everything.
+    // an error: 14 minutes where a network swallows everything, and hours with rclone's own limits.
     ...['--contimeout', '5s', '--timeout', '10s'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,

@@ -50,7 +50,7 @@ export async function startGateway(
   const upstream = new Upstream(access);
   const sessionToken = randomBytes(32).toString('base64url');
   const keeper = new VersionKeeper(upstream, options.clock);
-  const handler = new Handler(upstream, new KeepingWrites(upstream, keeper), sessionToken);
+  const handler = new Handler(upstream, keeper, sessionToken);
   const server = createServer((request, response) => {
     handler.handle(request, response).catch((error: unknown) => {
       options.onError(`${request.method ?? ''} ${request.url ?? ''}`, error);
@@ -100,12 +100,14 @@ function descriptorOf(server: Server): number | undefined {
 
 class Handler {
   readonly #upstream: Upstream;
+  readonly #keeper: VersionKeeper;
   readonly #writes: KeepingWrites;
   readonly #token: Buffer;
 
-  constructor(upstream: Upstream, writes: KeepingWrites, token: string) {
+  constructor(upstream: Upstream, keeper: VersionKeeper, token: string) {
     this.#upstream = upstream;
-    this.#writes = writes;
+    this.#keeper = keeper;
+    this.#writes = new KeepingWrites(upstream, keeper);
     this.#token = Buffer.from(token);
   }
 
@@ -139,6 +141,15 @@ class Handler {
     };
   }
 
+  async #read(parsed: Repeatable): Promise<IncomingMessage> {
+    const answer = await this.#upstream.send(parsed);
+    const { etag } = answer.headers;
+    if (answer.statusCode === 200 && etag !== undefined && parsed.path !== '') {
+      this.#keeper.saw(keyOfPath(parsed.path), etag);
+    }
+    return answer;
+  }
+
   async #forward(
     parsed: Repeatable,
     request: IncomingMessage,
@@ -146,7 +157,7 @@ class Handler {
   ): Promise<IncomingMessage | undefined> {
     const { method, path, query } = parsed;
     const inParts = /[?&]uploadId=/.test(query);
-    if (method === 'GET' || method === 'HEAD') return this.#upstream.send(parsed);
+    if (method === 'GET' || method === 'HEAD') return this.#read(parsed);
     // Of the rest rclone uses only what follows; what would pass unseen must not pass at all.
     const known =
       path !== '' && (method === 'PUT' || method === 'DELETE' || inParts || isCreation(query));

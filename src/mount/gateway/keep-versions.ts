@@ -13,7 +13,7 @@ export class NotKeptError extends Error {
   }
 }
 
-/** Of how many failed writes it is remembered that their copy is made. */
+/** Of how many objects an ETag is remembered. */
 const REMEMBERED = 20_000;
 /** CopyObject ends at 5 GB; beyond, parts are copied. */
 const COPY_LIMIT = 5_000_000_000;
@@ -25,6 +25,8 @@ export class VersionKeeper {
   readonly #clock: Clock;
   /** By key the ETag of what was copied aside for a write that did not take place yet. */
   readonly #kept = new Map<string, string>();
+  /** By key the ETag that went by last: a hint, which saves asking for it. */
+  readonly #seen = new Map<string, string>();
   #conditions: Promise<boolean> | undefined;
 
   constructor(upstream: Upstream, clock: Clock) {
@@ -39,17 +41,25 @@ export class VersionKeeper {
    * @throws NotKeptError
    */
   async keep(key: string, reason: VersionReason): Promise<string | undefined> {
+    const seen = this.#seen.get(key);
+    if (seen !== undefined && !this.#kept.has(key)) {
+      const copied = await this.#copy(key, seen, this.#name(key, reason, seen)).catch(ifNotKept);
+      if (copied === 'done') {
+        remember(this.#kept, key, seen);
+        return seen;
+      }
+    }
     for (;;) {
       const head = await this.#head(key);
       if (head === undefined) return undefined;
       if (this.#kept.get(key) === head.etag) return head.etag;
-      const to = versionKey(key, this.#clock.now(), reason, head.etag);
+      const to = this.#name(key, reason, head.etag);
       const copied =
         head.size > COPY_LIMIT
           ? await this.#copyInParts(key, head, to)
           : await this.#copy(key, head.etag, to);
       if (copied === 'gone') continue;
-      this.#remember(key, head.etag);
+      remember(this.#kept, key, head.etag);
       return head.etag;
     }
   }
@@ -59,9 +69,30 @@ export class VersionKeeper {
     return (await this.#head(key))?.etag;
   }
 
-  /** A write took place: what is there now is another object, and would be copied again. */
-  written(key: string): void {
+  /** An object went by, on its way to or from the mount. */
+  saw(key: string, etag: string): void {
+    remember(this.#seen, key, etag);
+  }
+
+  /** Whether there seems to be an object of this name. */
+  hasSeen(key: string): boolean {
+    return this.#seen.has(key);
+  }
+
+  /** What went by is not what is there. */
+  forget(key: string): void {
+    this.#seen.delete(key);
+  }
+
+  /**
+   * A write took place: what is there now is another object, and would be copied again.
+   *
+   * @param etag of what is there now, where the storage said so
+   */
+  written(key: string, etag: string | undefined): void {
     this.#kept.delete(key);
+    if (etag === undefined) this.forget(key);
+    else this.saw(key, etag);
   }
 
   /**
@@ -153,10 +184,19 @@ export class VersionKeeper {
     return { 'x-amz-copy-source': source, 'x-amz-copy-source-if-match': etag };
   }
 
-  #remember(key: string, etag: string): void {
-    this.#kept.delete(key);
-    this.#kept.set(key, etag);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > REMEMBERED && oldest !== undefined) this.#kept.delete(oldest);
+  #name(key: string, reason: VersionReason, etag: string): string {
+    return versionKey(key, this.#clock.now(), reason, etag);
   }
+}
+
+/** Why not is found out by asking first. */
+function ifNotKept(error: unknown): undefined {
+  if (!(error instanceof NotKeptError)) throw error;
+}
+
+function remember(etags: Map<string, string>, key: string, etag: string): void {
+  etags.delete(key);
+  etags.set(key, etag);
+  const [oldest] = etags.keys();
+  if (etags.size > REMEMBERED && oldest !== undefined) etags.delete(oldest);
 }

@@ -29,7 +29,8 @@ export class KeepingWrites {
 
   /** A small object: a new name costs no request more than without copies. */
   async putSmall(request: Repeatable): Promise<IncomingMessage> {
-    if (!(await this.#keeper.conditions())) return this.#put(request, {});
+    const known = this.#keeper.hasSeen(keyOfPath(request.path));
+    if (known || !(await this.#keeper.conditions())) return this.#put(request, {});
     const headers = { ...request.headers, 'if-none-match': '*' };
     const answer = await this.#upstream.send({ ...request, headers });
     if (!isPrecondition(answer)) return this.#written(request, answer);
@@ -91,7 +92,8 @@ export class KeepingWrites {
       const condition = deletes && etag === undefined ? {} : await this.#condition(etag);
       const headers = { ...request.headers, ...condition };
       const answer = await this.#upstream.send({ ...request, headers });
-      if (!isPrecondition(answer) || attempt === ATTEMPTS) return this.#written(request, answer);
+      this.#written(request, answer);
+      if (!isPrecondition(answer) || attempt === ATTEMPTS) return answer;
       answer.resume();
     }
   }
@@ -102,8 +104,10 @@ export class KeepingWrites {
   }
 
   #written(request: Repeatable, answer: IncomingMessage): IncomingMessage {
+    const key = keyOfPath(request.path);
     const status = answer.statusCode ?? 0;
-    if (status >= 200 && status < 300) this.#keeper.written(keyOfPath(request.path));
+    if (status >= 200 && status < 300) this.#keeper.written(key, answer.headers.etag);
+    else if (isPrecondition(answer)) this.#keeper.forget(key);
     return answer;
   }
 }
