@@ -1,5 +1,5 @@
 /**
- * npm run bench:mount [-- --rounds 3 --latency 0,40 --profiles fast,balanced,safe --folder DIR]
+ * npm run bench:mount [-- --rounds 2 --latency 0,40 --profiles fast,balanced,safe --folder DIR]
  *
  * What programs do in a folder, in a mount of each profile beside plain `rclone mount` of the same
  * freshness, `rclone mount` with its defaults and the local disk: in one run, task by task in turn,
@@ -16,7 +16,7 @@ import { makeMaterial, tasksOf, type Size } from './mount/work.ts';
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '2' },
     latency: { type: 'string', default: '0,40' },
     profiles: { type: 'string', default: 'fast,balanced,safe' },
     folder: { type: 'string', default: tmpdir() },
@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 });
 /** At a latency everything takes a hundred times as long, and shows as much with less. */
 const FULL: Size = { files: 1000, largeMiB: 256, repository: 400 };
-const FEWER: Size = { files: 100, largeMiB: 256, repository: 100 };
+const FEWER: Size = { files: 50, largeMiB: 256, repository: 50 };
 const profiles = options.profiles.split(',');
 const lab = await openLab(usersOf(profiles), options.folder);
 let contenders: Contender[] = [];

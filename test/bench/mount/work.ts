@@ -62,6 +62,7 @@ export function tasksOf({ small, large, bare }: Material, size: Size): readonly 
       after: 'cold',
       requests: true,
     },
+    { name: 'ls -R, cold', command: 'ls -R $M' },
     { name: 'git status, again', command: 'git -C $M/repository status --porcelain' },
     {
       name: 'git status, freshness passed',
