@@ -36,6 +36,8 @@ mountTest('a network that swallows everything takes nothing that was saved', asy
   const at = (name: string): string => join(user.folder, name);
   await writeFile(at('before.md'), 'before');
   await until(async () => (await user.bucket.names()).includes('before.md'));
+  // Nothing has to be listed anew then, which would have to wait for the network.
+  await until(async () => (await user.status()).freshness === 'events');
   user.network.set('swallow');
   await writeFile(at('during.md'), 'during');
   await writeFile(at('before.md'), 'changed during');
