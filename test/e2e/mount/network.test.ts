@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { STORED } from '../../../src/session/open.ts';
@@ -36,8 +36,10 @@ mountTest('a network that swallows everything takes nothing that was saved', asy
   const at = (name: string): string => join(user.folder, name);
   await writeFile(at('before.md'), 'before');
   await until(async () => (await user.bucket.names()).includes('before.md'));
-  // Nothing has to be listed anew then, which would have to wait for the network.
+  // Nothing has to be listed anew afterwards, which would have to wait for the network.
   await until(async () => (await user.status()).freshness === 'events');
+  await user.bucket.put('theirs.md', 'theirs');
+  await until(async () => (await readdir(user.folder)).includes('theirs.md'));
   user.network.set('swallow');
   await writeFile(at('during.md'), 'during');
   await writeFile(at('before.md'), 'changed during');
