@@ -85,7 +85,7 @@ function debiansPython(): boolean {
     console.log('skipped: the lists of expected failures are for Python 3.11');
   } catch (error) {
     if (process.env['CI'] !== undefined) throw error;
-    console.log('skipped: libpython3-testsuite is not installed here');
+    console.log('skipped: libpython3.11-testsuite is not installed here');
   }
   return false;
 }
