@@ -21,6 +21,7 @@ module.exports = {
     only('output', ['platform'], 'presentation knows no feature'),
     only('api', ['platform', 'output'], 'the wire contract and its typed client'),
     only('s3', ['platform', 'output'], 'the object client of the sync engine'),
+    only('control', ['platform', 'output'], 'how our processes speak to each other'),
     only('rclone', ['platform', 'output'], 'everything that touches the rclone binary'),
     only(
       'object-store',

@@ -9,7 +9,7 @@ import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { admitMount, type MountOptions } from './admit.ts';
-import { abortErrorOf, ErrorShape } from './control.ts';
+import { abortErrorOf, ErrorShape } from '../control/control.ts';
 import { mountFolders, mountsFolder } from './identity.ts';
 import { MountRecord, readRecord } from './record.ts';
 import type { StartStep } from './start.ts';

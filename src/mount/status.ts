@@ -1,5 +1,5 @@
 import type { Host } from '../platform/host.ts';
-import { askControl } from './control.ts';
+import { askControl } from '../control/control.ts';
 import { mountFolders } from './identity.ts';
 import { LiveStatus } from './live.ts';
 import { findMount, readMountTable, type MountEntry } from './mount-table.ts';

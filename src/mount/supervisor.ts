@@ -1,9 +1,9 @@
+import { serveControl, type ControlServer } from '../control/control.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { currentProcess } from '../platform/processes.ts';
-import { serveControl, type ControlRequest, type ControlServer } from './control.ts';
 import type { DrainProgress } from './drain.ts';
 import { endMount, type EndOptions } from './end.ts';
 import { Endings } from './endings.ts';
@@ -15,6 +15,7 @@ import { findMount, readMountTable } from './mount-table.ts';
 import type { PendingWork } from './pending.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { readRecord, type MountRecord } from './record.ts';
+import { MountQuestion } from './requests.ts';
 import { Restarts } from './restarts.ts';
 import type { ServedMount } from './serve.ts';
 import { startMount } from './start.ts';
@@ -104,12 +105,11 @@ class Supervisor {
   }
 
   async #claim(): Promise<ControlServer> {
-    const control = await serveControl(
-      this.#folders.root,
-      this.#record.nonce,
-      (request, emit, signal) => this.#answer(request, emit, signal),
-      this.#deps.reportOf,
-    );
+    const control = await serveControl(this.#folders.root, this.#record.nonce, {
+      questions: MountQuestion,
+      handle: (question, emit, signal) => this.#answer(question, emit, signal),
+      reportOf: this.#deps.reportOf,
+    });
     await this.#keeper.save({ supervisor: currentProcess(), control: control.address });
     this.#deps.report({ type: 'claimed' });
     return control;
@@ -221,15 +221,15 @@ class Supervisor {
   }
 
   async #answer(
-    request: ControlRequest,
+    question: MountQuestion,
     emit: (event: unknown) => void,
     signal: AbortSignal,
   ): Promise<unknown> {
-    if (request.type === 'status') {
+    if (question.type === 'status') {
       const live = await this.#live.look(this.#served?.vfs, STATUS_WITHIN_MS);
       return { ...live, freshness: this.#freshness.mode };
     }
-    return this.#end(request, emit, signal);
+    return this.#end(question, emit, signal);
   }
 
   /** The session or the machine ends: what is not uploaded in time stays in the cache. */

@@ -4,7 +4,7 @@ import type { ErrorReport } from '../output/errors.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { isRunning, signalProcess, type ProcessIdentity } from '../platform/processes.ts';
-import { askControl, NoAnswerError } from './control.ts';
+import { askControl, NoAnswerError } from '../control/control.ts';
 import type { DrainProgress } from './drain.ts';
 import { endMount } from './end.ts';
 import { mountFolders } from './identity.ts';

@@ -4,16 +4,26 @@ import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { reportOf } from '../../../src/cli/report.ts';
-import { askControl, serveControl, type ControlServer } from '../../../src/mount/control.ts';
+import {
+  askControl,
+  serveControl,
+  type ControlHandler,
+  type ControlServer,
+} from '../../../src/control/control.ts';
+import { MountQuestion } from '../../../src/mount/requests.ts';
 import { AbortError } from '../../../src/output/errors.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
 const nonce = 'a'.repeat(32);
-type Handler = Parameters<typeof serveControl>[2];
+type Handle = ControlHandler<MountQuestion>['handle'];
 
-async function serve(handle: Handler, folder?: string): Promise<ControlServer> {
+async function serve(handle: Handle, folder?: string): Promise<ControlServer> {
   const { root } = await openWorkspace();
-  const server = await serveControl(folder ?? root, nonce, handle, reportOf);
+  const server = await serveControl(folder ?? root, nonce, {
+    questions: MountQuestion,
+    handle,
+    reportOf,
+  });
   onTestFinished(() => server.close());
   return server;
 }

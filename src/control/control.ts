@@ -8,20 +8,19 @@ import { AbortError, type ErrorReport } from '../output/errors.ts';
 import type { ExitCode } from '../output/exit-codes.ts';
 
 /**
- * How other processes speak to a supervisor: a Unix socket in a 0700 folder (a named pipe on
- * Windows), one JSON line as the question, JSON lines as the answer, the last with `done` or
- * `error`. Hanging up withdraws the question.
+ * How other processes speak to one that keeps running (a mount's supervisor, a watcher): a Unix
+ * socket in a 0700 folder (a named pipe on Windows), one JSON line as the question, JSON lines as
+ * the answer, the last with `done` or `error`. Hanging up withdraws the question. Each question
+ * carries the nonce of the start that it means.
  */
-const Request = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('status'), nonce: z.string() }),
-  z.object({
-    type: z.literal('unmount'),
-    nonce: z.string(),
-    force: z.boolean(),
-    timeoutMs: z.optional(z.number()),
-  }),
-]);
-export type ControlRequest = z.infer<typeof Request>;
+interface Question {
+  nonce: string;
+}
+
+/** Understands questions; a zod schema is one. */
+export interface QuestionSchema<Q extends Question> {
+  safeParse(value: unknown): { success: true; data: Q } | { success: false };
+}
 
 export const ErrorShape = z.object({
   code: z.string(),
@@ -42,25 +41,26 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-type Handler = (
-  request: ControlRequest,
-  emit: (event: unknown) => void,
-  signal: AbortSignal,
-) => Promise<unknown>;
+export interface ControlHandler<Q extends Question> {
+  questions: QuestionSchema<Q>;
+  /** Its promise is the answer. @param signal aborted when the caller hangs up */
+  handle: (question: Q, emit: (event: unknown) => void, signal: AbortSignal) => Promise<unknown>;
+  /** How an error is told. */
+  reportOf: (error: unknown) => ErrorReport;
+}
 
 /** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
 const SOCKET_PATH_BYTES = 103;
 
 /** Listens in `folder`, or in a private temporary one where its path is too long for a socket. */
-export async function serveControl(
+export async function serveControl<Q extends Question>(
   folder: string,
   nonce: string,
-  handle: Handler,
-  reportOf: (error: unknown) => ErrorReport,
+  handler: ControlHandler<Q>,
 ): Promise<ControlServer> {
   const { address, remove } = await socketAddress(folder, nonce);
   const server = createServer((socket) => {
-    answer(socket, nonce, handle, reportOf).catch(() => socket.destroy());
+    answer(socket, nonce, handler).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -92,11 +92,10 @@ async function socketAddress(
   return { address, remove: () => rm(dirname(address), { recursive: true, force: true }) };
 }
 
-async function answer(
+async function answer<Q extends Question>(
   socket: Socket,
   nonce: string,
-  handle: Handler,
-  reportOf: (error: unknown) => ErrorReport,
+  { questions, handle, reportOf }: ControlHandler<Q>,
 ): Promise<void> {
   const hungUp = new AbortController();
   socket.on('error', () => socket.destroy());
@@ -105,10 +104,10 @@ async function answer(
     if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
   };
   for await (const line of createInterface({ input: socket })) {
-    const request = Request.safeParse(JSON.parse(line));
-    if (!request.success || request.data.nonce !== nonce) break;
+    const question = questions.safeParse(JSON.parse(line));
+    if (!question.success || question.data.nonce !== nonce) break;
     try {
-      const result = await handle(request.data, (event) => say({ event }), hungUp.signal);
+      const result = await handle(question.data, (event) => say({ event }), hungUp.signal);
       say({ done: result });
     } catch (error) {
       say({ error: reportOf(error) });
@@ -118,26 +117,26 @@ async function answer(
   socket.end();
 }
 
-/** The supervisor could not be asked: gone, hanging, or another one by now. */
+/** That process could not be asked: gone, hanging, or another one by now. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 }
 
 export interface AskOptions {
-  /** Milliseconds without a line from the supervisor. */
+  /** Milliseconds without a line from that process. */
   silenceMs: number;
   onEvent?: (event: unknown) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Asks a supervisor and returns its answer.
+ * Asks and returns the answer.
  *
  * @throws NoAnswerError when it does not answer; AbortError what it reported
  */
-export function askControl(
+export function askControl<Q extends Question>(
   address: string,
-  request: ControlRequest,
+  question: Q,
   options: AskOptions,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -157,7 +156,7 @@ export function askControl(
     socket.setTimeout(options.silenceMs, () => fail(new NoAnswerError('no answer in time')));
     socket.on('error', (error) => fail(new NoAnswerError(error.message)));
     socket.on('close', () => fail(new NoAnswerError('hung up')));
-    socket.write(`${JSON.stringify(request)}\n`);
+    socket.write(`${JSON.stringify(question)}\n`);
     const lines = createInterface({ input: socket });
     // readline passes the socket's errors on, and one that nobody hears ends the process.
     lines.on('error', (error: Error) => fail(new NoAnswerError(error.message)));

@@ -1,0 +1,13 @@
+import * as z from 'zod/mini';
+
+/** What a supervisor can be asked over its socket. */
+export const MountQuestion = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('status'), nonce: z.string() }),
+  z.object({
+    type: z.literal('unmount'),
+    nonce: z.string(),
+    force: z.boolean(),
+    timeoutMs: z.optional(z.number()),
+  }),
+]);
+export type MountQuestion = z.infer<typeof MountQuestion>;
