@@ -134,9 +134,9 @@ export interface AskOptions {
  *
  * @throws NoAnswerError when it does not answer; AbortError what it reported
  */
-export function askControl<Q extends Question>(
+export function askControl(
   address: string,
-  question: Q,
+  question: Question & Readonly<Record<string, unknown>>,
   options: AskOptions,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
