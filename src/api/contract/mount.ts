@@ -43,6 +43,8 @@ export const MountCredentialWithSecret = z.object({
   permission: Permission,
   created_at: z.string(),
   expires_at: z.nullable(z.string()),
+  /** The credential whose place it takes; the old one stays until it is revoked. */
+  replaces: z.optional(z.uuid()),
 });
 export type MountCredentialWithSecret = z.infer<typeof MountCredentialWithSecret>;
 
@@ -56,9 +58,20 @@ export const MountCredential = z.object({
   confirmed_at: z.nullable(z.string()),
   last_used_at: z.nullable(z.string()),
   expires_at: z.nullable(z.string()),
+  /** Whether the caller made it, and so may end it with the scope `mount`. */
+  mine: z.boolean(),
+  /** Set while it takes the place of another one (`POST …/{id}/rotate`). */
+  replaces: z.nullable(z.uuid()),
 });
 export type MountCredential = z.infer<typeof MountCredential>;
 
-/** `GET /tenant/mount/credentials`: the active ones of the tenant, newest first. */
+/**
+ * `POST /tenant/mount/credentials/{id}/rotate`, no body, 201 with `MountCredentialWithSecret`: a new
+ * key of the same kind beside the old one. Use it, `confirm` it, then `DELETE` the old one. Asked
+ * again before it was confirmed (the answer was lost), the unconfirmed one is replaced; afterwards
+ * 409 `already-rotated`.
+ *
+ * `GET /tenant/mount/credentials`: the active ones of the tenant, newest first.
+ */
 export const MountCredentialList = z.object({ credentials: z.array(MountCredential) });
 export type MountCredentialList = z.infer<typeof MountCredentialList>;

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { TenantSummary } from './auth.ts';
 
 /** RFC 9457 problem details, with a stable `code` for programs. */
 export const Problem = z.object({
@@ -9,6 +10,8 @@ export const Problem = z.object({
   code: z.string(),
   /** Which field of the request is meant (422). */
   field: z.optional(z.string()),
+  /** Of `tenant-choice-needed`: what can be chosen. */
+  tenants: z.optional(z.array(TenantSummary)),
 });
 export type Problem = z.infer<typeof Problem>;
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod/mini';
 import type { Clock } from '../../platform/clock.ts';
-import { parseScopes, type Scope } from './scopes.ts';
+import type { Scope } from '../../api/contract/scopes.ts';
+import { parseScopes } from './scopes.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export const ACCESS_TOKEN_SECONDS = 600;

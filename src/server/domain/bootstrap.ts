@@ -1,9 +1,9 @@
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
+import { SCOPES } from '../../api/contract/scopes.ts';
 import { formatToken } from '../../api/contract/token.ts';
 import type { Database } from '../db/sqlite.ts';
 import { recordAudit } from './audit.ts';
-import { SCOPES } from './scopes.ts';
 import { createToken, hashToken, LONGEST_LIFE_MS, newToken } from './tokens.ts';
 
 interface BootstrapOptions {

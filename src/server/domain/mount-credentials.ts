@@ -37,6 +37,7 @@ export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Prom
 export async function listMountCredentials(
   deps: MountCredentialDeps,
   tenant: Tenant,
+  caller: string,
 ): Promise<MountCredentialList> {
   const rows = await active(deps, tenant).execute();
   return {
@@ -50,6 +51,8 @@ export async function listMountCredentials(
       confirmed_at: row.confirmed_at,
       last_used_at: row.last_used_at,
       expires_at: row.expires_at,
+      mine: row.created_by === caller,
+      replaces: null,
     })),
   };
 }

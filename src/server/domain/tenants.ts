@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { CreatedTenant, CreateTenant } from '../../api/contract/admin.ts';
+import { TENANT_SCOPES } from '../../api/contract/scopes.ts';
 import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
@@ -11,7 +12,6 @@ import { StorageError, type StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
 import { mayStillHappen } from './leftovers.ts';
-import { TENANT_SCOPES } from './scopes.ts';
 import { createToken, DEFAULT_LIFE_MS } from './tokens.ts';
 
 export interface TenantDeps {

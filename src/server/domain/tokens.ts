@@ -1,9 +1,9 @@
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
+import type { Scope } from '../../api/contract/scopes.ts';
 import { formatToken, parseToken } from '../../api/contract/token.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { CredentialsTable, Schema } from '../db/schema.ts';
-import type { Scope } from './scopes.ts';
 
 export type Credential = Selectable<CredentialsTable>;
 

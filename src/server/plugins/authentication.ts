@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { Tenant } from '../../api/contract/admin.ts';
+import type { Me } from '../../api/contract/auth.ts';
+import type { Scope } from '../../api/contract/scopes.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { AccessTokens } from '../domain/access-tokens.ts';
 import type { Actor } from '../domain/audit.ts';
-import { parseScopes, type Scope } from '../domain/scopes.ts';
+import { parseScopes } from '../domain/scopes.ts';
 import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
 import { checkToken, tokenState, touchToken, type Credential } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
@@ -19,6 +21,8 @@ export interface Principal {
   tenantId: string | null;
   /** RFC 3339. */
   expiresAt: string;
+  /** What is behind it. */
+  credential: Me['credential'];
 }
 
 declare module 'fastify' {
@@ -127,6 +131,7 @@ async function byOpaqueToken(deps: AuthenticationDeps, token: string): Promise<P
     scopes: parseScopes(credential.scopes),
     tenantId: credential.tenant_id,
     expiresAt: credential.expires_at,
+    credential: describe(credential),
   };
 }
 
@@ -149,6 +154,7 @@ async function byAccessToken(deps: AuthenticationDeps, token: string): Promise<P
     scopes: claims.scopes.filter((scope) => held.includes(scope)),
     tenantId: claims.tenantId,
     expiresAt: claims.expiresAt,
+    credential: describe(credential),
   };
 }
 
@@ -172,6 +178,10 @@ async function recheck(
 
 function subjectOf(credential: Pick<Credential, 'id'>): string {
   return `credential:${credential.id}`;
+}
+
+function describe({ kind, id, label, expires_at }: Credential): Principal['credential'] {
+  return { kind: kind === 'admin' ? 'admin_token' : 'api_key', id, label, expires_at };
 }
 
 const REFUSALS = {

@@ -19,7 +19,7 @@ interface AuthDeps {
 
 export function authRoutes(app: FastifyInstance, deps: AuthDeps, guards: Guards): void {
   app.get('/api/v1/auth/me', { onRequest: guards.signedIn }, async (request): Promise<Me> => {
-    const { kind, subject, scopes, expiresAt, tenantId } = principalOf(request);
+    const { kind, subject, scopes, expiresAt, tenantId, credential } = principalOf(request);
     const tenant = tenantId === null ? undefined : await findTenant(deps.db, tenantId);
     return {
       subject,
@@ -27,6 +27,9 @@ export function authRoutes(app: FastifyInstance, deps: AuthDeps, guards: Guards)
       scopes: [...scopes],
       expires_at: expiresAt,
       tenant: tenant === undefined ? null : { id: tenant.id, slug: tenant.slug, name: tenant.name },
+      user: null,
+      role: null,
+      credential,
     };
   });
   app.register((scoped, _options, done) => {

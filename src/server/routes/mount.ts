@@ -42,7 +42,8 @@ export function mountRoutes(
   app.get(
     '/tenant/mount/credentials',
     { onRequest: guards.tenant('mount:read') },
-    async (request): Promise<MountCredentialList> => listMountCredentials(deps, tenantOf(request)),
+    async (request): Promise<MountCredentialList> =>
+      listMountCredentials(deps, tenantOf(request), principalOf(request).subject),
   );
   app.post<{ Body: CreateMountCredential | null }>(
     '/tenant/mount/credentials',

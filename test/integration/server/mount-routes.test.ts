@@ -110,6 +110,8 @@ describe('POST /tenant/mount/credentials', () => {
       confirmed_at: null,
       last_used_at: null,
       expires_at: body['expires_at'],
+      mine: true,
+      replaces: null,
     });
   });
 
