@@ -72,30 +72,33 @@ export async function putBack(
  * copy with the same content that is there already (from a run that was cut off) is taken instead.
  * The file is gone from its old place afterwards.
  *
- * @returns the copy's path in the pair
+ * @returns the copy's path in the pair, and whether the bucket has it already
  */
 export async function keepAsConflictCopy(
   run: RunContext,
   path: string,
   file: string,
   about: Pick<ConflictRecord, 'kept' | 'open'> & { from: 'local' | 'cloud' },
-): Promise<string> {
+): Promise<{ copy: string; synced: boolean }> {
   const content = await hashStable(file, run.wait);
   const { kept, open, from } = about;
   const machine = from === 'cloud' ? 'cloud' : run.machine;
   for (let number = 1; ; number += 1) {
     const copy = conflictPath(path, machine, run.now(), number);
     const target = await run.root.pathOf(copy, { createFolders: true });
-    if (from === 'cloud' && (await isTakenInBucket(run, copy, content))) continue;
+    const head = from === 'cloud' ? await run.s3.head(copy, run.signal) : undefined;
+    const synced = head !== undefined && content !== undefined && isVersion(head, content);
+    // Other devices name their copies of the cloud's version alike.
+    if (head !== undefined && !synced) continue;
     if (await placeNew(file, target)) await syncFolder(dirname(target));
     else if ((await hashStable(target, run.wait))?.md5 === content?.md5) await rm(file);
     else continue;
     const record: ConflictRecord = { path, copy, kept, open };
     run.tally.conflicts.push(record);
-    run.tally.newCopies.push(copy);
+    if (!synced) run.tally.newCopies.push(copy);
     run.emit({ type: 'conflict', ...record });
     run.activity.add({ type: 'conflict', ...record });
-    return copy;
+    return { copy, synced };
   }
 }
 
@@ -143,16 +146,6 @@ async function rescueLateWrite(run: RunContext, moved: MovedAside): Promise<void
 /** `rm` with `force` minds a folder that has become a file. */
 function ignoreMissingFolder(error: unknown): void {
   if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-}
-
-/** Other devices name their copies of the cloud's version alike; one may be in the bucket only. */
-async function isTakenInBucket(
-  run: RunContext,
-  copy: string,
-  content: LocalVersion | undefined,
-): Promise<boolean> {
-  const head = await run.s3.head(copy, run.signal);
-  return head !== undefined && (content === undefined || !isVersion(head, content));
 }
 
 async function statOf(file: string): Promise<MovedAside['fingerprint'] | undefined> {

@@ -89,9 +89,9 @@ async function keepLocal(
   open: boolean,
 ): Promise<boolean> {
   const about = { kept: 'local', open, from: 'cloud' } as const;
-  const copy = await keepAsConflictCopy(run, path, fetched.temporary, about);
-  // In the bucket before its original is overwritten there.
-  if ((await uploadFile(run, copy, null)) !== 'written') return false;
+  const { copy, synced } = await keepAsConflictCopy(run, path, fetched.temporary, about);
+  // In the bucket before its original is overwritten there; or already, by a run that was cut off.
+  if (!synced && (await uploadFile(run, copy, null)) !== 'written') return false;
   run.tally.newCopies = run.tally.newCopies.filter((each) => each !== copy);
   return (await uploadFile(run, path, fetched.entry)) === 'written';
 }

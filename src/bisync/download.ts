@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { syncFolder } from '../platform/atomic-file.ts';
 import { isS3Failure, S3RequestError } from '../s3/errors.ts';
 import { moveAside, putBack } from './aside.ts';
-import { hashStable, placeNew, temporaryBeside } from './local-file.ts';
+import { addName, fingerprintOf, hashStable, temporaryBeside } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { isExactName } from './safe-path.ts';
@@ -110,7 +110,8 @@ async function fetchOnce(
 
 /**
  * Gives the fetched version its name if nothing has that name. What appeared there meanwhile stays.
- * `replaced` is what had the name until now, for the record.
+ * `replaced` is what had the name until now, for the record. The caller removes the temporary name:
+ * as long as it is there, a crash before the version is settled shows whether it had its name.
  *
  * @throws PathProblem `name-collision`
  */
@@ -121,7 +122,8 @@ export async function placeFetched(
   replaced?: { version: BaselineEntry; aside: string },
 ): Promise<'placed' | 'equal' | 'differs'> {
   const { target, temporary, entry } = fetched;
-  if (await placeNew(temporary, target)) {
+  await notePlacing(run, path, fetched);
+  if (await addName(temporary, target)) {
     // The name must be on the disk before the baseline says so, or a power cut looks like a delete.
     await syncFolder(dirname(target));
     await settle(run, path, entry);
@@ -139,6 +141,17 @@ export async function placeFetched(
   if (local.md5 !== entry.md5) return 'differs';
   await settle(run, path, entry);
   return 'equal';
+}
+
+async function notePlacing(
+  run: RunContext,
+  path: string,
+  { temporary, entry }: Fetched,
+): Promise<void> {
+  const before = await fingerprintOf(temporary);
+  if (before === undefined) return;
+  const changed = String(before.changed);
+  await run.journal.write({ type: 'placing', path, temporary, changed, entry });
 }
 
 function noteDownload(

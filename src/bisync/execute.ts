@@ -143,7 +143,8 @@ async function attempt(run: RunContext, action: Action): Promise<Problem | undef
 /** Conflict copies are synced like any file, at once. */
 async function uploadNewCopies(run: RunContext): Promise<void> {
   if (run.readOnly) return;
-  const copies = run.tally.newCopies.splice(0);
+  // One that was there already, from a run that was cut off, is agreed by now.
+  const copies = run.tally.newCopies.splice(0).filter((path) => !run.baseline.has(path));
   await inParallel(run, copies, async (path) => {
     try {
       // Another version under this name is the next run's conflict.

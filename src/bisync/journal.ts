@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { readTextIfExists, syncFolder, writeFileAtomic } from '../platform/atomic-file.ts';
 
-const entrySchema = z.nullable(
-  z.object({ size: z.number(), md5: z.string(), etag: z.nullable(z.string()) }),
-);
+const versionSchema = z.object({
+  ...{ size: z.number(), md5: z.string(), etag: z.nullable(z.string()) },
+});
 
 const recordSchema = z.discriminatedUnion('type', [
   /** This content is about to be sent as this object. */
@@ -14,6 +14,14 @@ const recordSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('upload'), path: z.string(), uploadId: z.string() }),
   /** A temporary file of ours is about to appear in the local root. */
   z.object({ type: z.literal('temporary'), file: z.string() }),
+  /**
+   * The bucket's version of `path`, complete at `temporary`, is about to get its name as well.
+   * `changed` is its ctime before that, in nanoseconds: each name that a file gets or loses changes it.
+   */
+  z.object({
+    ...{ type: z.literal('placing'), path: z.string(), temporary: z.string() },
+    ...{ changed: z.string(), entry: versionSchema },
+  }),
   /**
    * The file at `path` is about to be moved to `aside`. `md5` is what it should be; `agreed`: that is
    * the agreed version, which may stay in the trash once it has a successor.
@@ -25,7 +33,7 @@ const recordSchema = z.discriminatedUnion('type', [
   /** What was moved aside is where it belongs. */
   z.object({ type: z.literal('aside-done'), aside: z.string() }),
   /** Both sides agree on this path; null: it is on neither side. */
-  z.object({ type: z.literal('settled'), path: z.string(), entry: entrySchema }),
+  z.object({ type: z.literal('settled'), path: z.string(), entry: z.nullable(versionSchema) }),
 ]);
 export type JournalRecord = z.infer<typeof recordSchema>;
 

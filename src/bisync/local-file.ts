@@ -182,6 +182,13 @@ export function isTemporaryName(name: string): boolean {
  * @returns false, with `from` untouched, when something stands at `to`
  */
 export async function placeNew(from: string, to: string, makeLink = link): Promise<boolean> {
+  if (!(await addName(from, to, makeLink))) return false;
+  await rm(from, { force: true });
+  return true;
+}
+
+/** The same, but the private name stays until the caller removes it, where a file can have two. */
+export async function addName(from: string, to: string, makeLink = link): Promise<boolean> {
   try {
     await makeLink(from, to);
   } catch (error) {
@@ -189,7 +196,6 @@ export async function placeNew(from: string, to: string, makeLink = link): Promi
     if (!isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) throw error;
     return renameToClaimed(from, to);
   }
-  await rm(from);
   return true;
 }
 

@@ -19,6 +19,7 @@ import { PROFILES, type Profile } from './profiles.ts';
 import { ProgressMeter } from './progress.ts';
 import {
   adoptAttempts,
+  adoptPlaced,
   endUploads,
   foldIn,
   misplacedPaths,
@@ -114,7 +115,8 @@ async function syncOnce(
   const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);
   const run = await runContext(options, pair, around, { profile, baseline, ready, root });
   const memory = await readMemory(pair.folder);
-  if (!dryRun) {
+  if (dryRun) await adoptPlaced(run, leftovers.placings, { dryRun });
+  else {
     await tidyLocalRoot(run, leftovers);
     await endUploads(run, leftovers.uploads);
     await rescueLateWrites(run, memory.asides);
@@ -171,6 +173,7 @@ export async function storedState(
   const leftovers = await readLeftovers(pair.folder);
   if (options.resync === true) {
     leftovers.attempts.clear();
+    leftovers.placings.clear();
     leftovers.settled.clear();
     return { stored: undefined, leftovers };
   }

@@ -4,7 +4,7 @@ import { isErrno } from '../platform/atomic-file.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { hashMoved, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
-import { isTemporaryName } from './local-file.ts';
+import { fingerprintOf, isTemporaryName } from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
@@ -18,6 +18,8 @@ export interface Leftovers {
   attempts: Attempts;
   /** Uploads in parts that may still take room in the bucket. */
   uploads: { path: string; uploadId: string }[];
+  /** Versions of the bucket that were about to get their name here, by path. */
+  placings: Map<string, { temporary: string; changed: string; entry: BaselineEntry }>;
   /** Temporary files of ours that may still lie in the local root. */
   temporaries: string[];
   /** Files that may lie in the trash although they belong to their path. */
@@ -28,6 +30,7 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
   const settled = new Map<string, BaselineEntry | null>();
   const attempts = new Map<string, { size: number; md5: string }>();
   const asides = new Map<string, Leftovers['asides'][number]>();
+  const placings: Leftovers['placings'] = new Map();
   const temporaries: string[] = [];
   const uploads: Leftovers['uploads'] = [];
   for (const record of await readJournal(pairFolder)) {
@@ -41,6 +44,9 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
       case 'temporary':
         temporaries.push(record.file);
         break;
+      case 'placing':
+        placings.set(record.path, record);
+        break;
       case 'aside':
         asides.set(record.aside, record);
         break;
@@ -50,17 +56,47 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
       case 'settled':
         settled.set(record.path, record.entry);
         attempts.delete(record.path);
+        placings.delete(record.path);
     }
   }
-  return { settled, attempts, uploads, temporaries, asides: [...asides.values()] };
+  return { settled, attempts, uploads, placings, temporaries, asides: [...asides.values()] };
 }
 
 /**
- * Undoes what a crash left half-way in the local root: our temporary files go, and a file that was
- * moved into the trash without its successor in place gets its name back. Doing it twice is as good
+ * A version of the bucket that had got its name when a crash came is agreed: whoever wrote there since
+ * had it before them, and that is an edit and no conflict. Its temporary name shows it: both are names
+ * of one file, or somebody's file has taken the one name since, and the ctime is another one. Without
+ * that proof nothing is agreed, and where the file is gone neither, for that would make a delete of it.
+ */
+export async function adoptPlaced(
+  run: RunContext,
+  placings: Leftovers['placings'],
+  { dryRun }: { dryRun: boolean },
+): Promise<void> {
+  for (const [path, { temporary, changed, entry }] of placings) {
+    try {
+      const ours = await fingerprintOf(temporary);
+      const named = await fingerprintOf(await run.root.pathOf(path));
+      if (ours === undefined || named === undefined) continue;
+      const isOneFile = ours.device === named.device && ours.inode === named.inode;
+      if (!isOneFile && String(ours.changed) === changed) continue;
+      if (dryRun) run.baseline.set(path, entry);
+      else await settle(run, path, entry);
+    } catch (error) {
+      // Something else has its place by now.
+      if (!(error instanceof PathProblem)) throw error;
+    }
+  }
+}
+
+/**
+ * Ends what a crash left half-way in the local root: what had its name is agreed, our temporary files
+ * go, and a file that was moved into the trash without its successor in place gets its name back. Doing it twice is as good
  * as once.
  */
 export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Promise<void> {
+  // Before the temporary names go: they are the proof.
+  await adoptPlaced(run, leftovers.placings, { dryRun: false });
   await removeTemporaries(leftovers.temporaries);
   for (const each of leftovers.asides) {
     const { path, aside } = each;

@@ -83,6 +83,11 @@ export const MUTANTS: readonly Mutant[] = [
     "await run.journal.write({ type: 'put', path: key, size: copy.size, md5: copy.md5 });",
     '',
   ]),
+  mutant(
+    'journal before acting: downloads',
+    'a name that is about to be given is not in the journal',
+    ['bisync/download.ts', 'await notePlacing(run, path, fetched);', ''],
+  ),
   mutant('overlay: folded after a crash', 'what a cut run had settled is forgotten', [
     'bisync/locked-run.ts',
     'const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);',
@@ -171,12 +176,12 @@ export const MUTANTS: readonly Mutant[] = [
     'the loser in the bucket is overwritten',
     [
       'bisync/conflict.ts',
-      'const copy = await keepAsConflictCopy(run, path, fetched.temporary, about);',
+      'const { copy, synced } = await keepAsConflictCopy(run, path, fetched.temporary, about);',
       'void about;',
     ],
     [
       'bisync/conflict.ts',
-      "if ((await uploadFile(run, copy, null)) !== 'written') return false;",
+      "if (!synced && (await uploadFile(run, copy, null)) !== 'written') return false;",
       '',
     ],
     [

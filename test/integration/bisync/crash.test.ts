@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { BisyncOptions } from '../../../src/bisync/options.ts';
 import {
   openDevice,
   startTestBucket,
   type Device,
+  type SpawnOptions,
   type TestBucket,
 } from '../../support/devices.ts';
 
@@ -117,15 +119,101 @@ it('an edit that a crash left in the trash is kept beside a file that was writte
   await bucket.put('a.md', 'theirs');
   await laptop.write('a.md', 'mine');
   // Between the two names of the loser of a conflict: it is in the trash, and not yet the copy.
-  const killAt = { operation: 'link', nth: 0, when: 'before' } as const;
-  const child = await laptop.spawn({ conflicts: 'cloud' }, { killAt });
-  await once(child, 'exit');
+  await syncKilled(laptop, { operation: 'link', nth: 0, when: 'before' }, { conflicts: 'cloud' });
   expect(await laptop.read('a.md')).toBeUndefined();
   await laptop.write('a.md', 'written later');
   await laptop.sync();
   const live = await bucket.objects();
   expect([...live.values()].sort()).toEqual(['mine', 'theirs', 'written later']);
   expect(await laptop.files()).toEqual(live);
+});
+
+/** A sync that is killed around the n-th file operation of a kind in the folder. */
+async function syncKilled(
+  device: Device,
+  killAt: Exclude<SpawnOptions['killAt'], number | undefined>,
+  options: Partial<BisyncOptions> = {},
+): Promise<void> {
+  const child = await device.spawn(options, { killAt });
+  await once(child, 'exit');
+  expect(child.signalCode).toBe('SIGKILL');
+}
+
+/** As editors save: a new file takes the name. */
+async function save(device: Device, path: string, content: string): Promise<void> {
+  await writeFile(`${device.root}-draft`, content);
+  await rename(`${device.root}-draft`, join(device.root, path));
+}
+
+const WRITES = {
+  'a new file': save,
+  'the same file': (device: Device, path: string, content: string) => device.write(path, content),
+};
+
+describe.each(Object.entries(WRITES))(
+  'a download that is killed, then an edit by %s',
+  (_, write) => {
+    it.each([
+      ['new', undefined],
+      ['over an older version', 'older'],
+    ])('is no conflict when the version had its name: %s', async (_what, older) => {
+      const { bucket, laptop } = await setting();
+      if (older !== undefined) await laptop.write('a.md', older);
+      await laptop.sync();
+      await bucket.put('a.md', 'theirs');
+      await syncKilled(laptop, { operation: 'link', nth: 0, when: 'after' });
+      expect(await laptop.read('a.md')).toBe('theirs');
+      await write(laptop, 'a.md', 'theirs, edited');
+      const { planned } = await laptop.sync({ dryRun: true });
+      // What a crash may have left in the trash is left to a real run.
+      expect(planned.map(({ action }) => action)).toEqual(older === undefined ? ['upload'] : []);
+      expect((await laptop.sync()).counts).toMatchObject({ uploaded: 1, conflicts: 0 });
+      expect(await bucket.get('a.md')).toBe('theirs, edited');
+      expect(await readdir(laptop.root)).toEqual(['.cloud-access', '.cloud-pair.json', 'a.md']);
+    });
+  },
+);
+
+it('a file written where a killed download had no name yet is a conflict, and both are kept', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.sync();
+  await bucket.put('a.md', 'theirs');
+  await syncKilled(laptop, { operation: 'link', nth: 0, when: 'before' });
+  await save(laptop, 'a.md', 'mine');
+  expect((await laptop.sync()).counts.conflicts).toBe(1);
+  expect([...(await bucket.objects()).values()].sort()).toEqual(['mine', 'theirs']);
+  expect(await laptop.files()).toEqual(await bucket.objects());
+});
+
+it('what a killed download had given its name, and somebody deleted, comes back', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.sync();
+  await bucket.put('a.md', 'theirs');
+  await syncKilled(laptop, { operation: 'link', nth: 0, when: 'after' });
+  await laptop.remove('a.md');
+  expect((await laptop.sync()).counts).toMatchObject({ downloaded: 1, deletedRemote: 0 });
+});
+
+it('a conflict that was cut off after its copy was sent does not send it again', async () => {
+  const { bucket, laptop } = await setting();
+  await laptop.write('a.md', 'agreed');
+  await laptop.sync();
+  await bucket.put('a.md', 'theirs');
+  await laptop.write('a.md', 'mine');
+  // Before the journal says that the copy, which has been sent, is settled.
+  await syncKilled(laptop, { operation: 'append', nth: 3, when: 'before' }, { conflicts: 'local' });
+  const [copy = ''] = [...(await bucket.objects()).keys()].filter((key) => key !== 'a.md');
+  expect(await bucket.get(copy)).toBe('theirs');
+  await laptop.write('a.md', 'mine, edited');
+  const writes: string[] = [];
+  const stop = bucket.store.requests.listen(({ operation, key = '' }) => {
+    if (operation === 'PutObject') writes.push(key);
+  });
+  const result = await laptop.sync({ conflicts: 'local' });
+  stop();
+  expect(result).toMatchObject({ exitCode: 0, conflicts: [{ path: 'a.md', copy }] });
+  expect(writes).toEqual(['a.md']);
+  expect(await bucket.get('a.md')).toBe('mine, edited');
 });
 
 it('a damaged or missing baseline is rebuilt without a question and deletes nothing', async () => {

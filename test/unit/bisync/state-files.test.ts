@@ -74,15 +74,20 @@ describe('the journal', () => {
     await appendFile(join(folder, 'journal'), '{"type":"settled","path":"to');
     const second = new Journal(folder);
     await second.write({ type: 'aside', path: 'd', aside: '/t/d', md5: 'm' });
+    const placing = { type: 'placing', temporary: '/t', changed: '1', entry } as const;
+    for (const path of ['e', 'f']) await second.write({ ...placing, path });
+    await second.write({ type: 'settled', path: 'f', entry });
     await second.close();
-    expect(await readJournal(folder)).toHaveLength(5);
+    expect(await readJournal(folder)).toHaveLength(8);
     expect(await readLeftovers(folder)).toEqual({
       settled: new Map([
         ['b', entry],
         ['a', null],
+        ['f', entry],
       ]),
       attempts: new Map([['c', { size: 1, md5: 'm' }]]),
       uploads: [],
+      placings: new Map([['e', { ...placing, path: 'e' }]]),
       temporaries: [],
       asides: [{ type: 'aside', path: 'd', aside: '/t/d', md5: 'm' }],
     });

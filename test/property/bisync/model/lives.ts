@@ -66,6 +66,18 @@ export const LIVES: readonly Life[] = [
     write(CLOUD),
   ),
   life(
+    'a kill after a version has its name, and an edit of it',
+    ...[write(CLOUD)],
+    sync({ kill: { type: 'file', operation: 'link', nth: 0, when: 'after' } }),
+    write(0),
+  ),
+  life(
+    'a kill after the copy of a conflict is sent, and another edit',
+    ...[...known, write(0), write(CLOUD)],
+    sync({ conflicts: 'local', kill: { type: 'request', method: 'PUT', nth: 0, when: 'after' } }),
+    ...[write(0), sync({ conflicts: 'local' })],
+  ),
+  life(
     'a program that goes on writing into a file that was replaced',
     ...[...known, { type: 'hold', node: 0, path: A } as const, write(CLOUD), sync()],
     { type: 'late', node: 0 },
