@@ -4,6 +4,7 @@ import { AbortError, type AbortDetails } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { proxyAgents } from '../platform/proxy.ts';
 import { CreatedTenant, TenantList, type CreateTenant } from './contract/admin.ts';
+import type { SyncNotice } from './contract/events.ts';
 import { API_KEY_GRANT, Me, TokenResponse } from './contract/auth.ts';
 import {
   MountCredentialList,
@@ -36,6 +37,8 @@ export interface ApiClient {
   listMountCredentials(): Promise<MountCredentialList>;
   revokeMountCredential(id: string): Promise<void>;
   confirmMountCredential(id: string): Promise<void>;
+  /** Tells other clients of what was uploaded, for a storage that does not notify by itself. */
+  announceSync(notice: SyncNotice): Promise<void>;
   createTenant(body: CreateTenant): Promise<CreatedTenant>;
   listTenants(): Promise<TenantList>;
 }
@@ -78,6 +81,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     revokeMountCredential: (id) => nothing({ method: 'DELETE', path: `${credentials}/${id}` }),
     confirmMountCredential: (id) =>
       nothing({ method: 'POST', path: `${credentials}/${id}/confirm` }),
+    announceSync: (json) => nothing({ method: 'POST', path: 'tenant/sync', json }),
     createTenant: (json) =>
       call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),
     listTenants: () => call({ method: 'GET', path: 'api/v1/admin/tenants', answer: TenantList }),

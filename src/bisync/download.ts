@@ -8,7 +8,7 @@ import { addName, fingerprintOf, hashStable, temporaryBeside } from './local-fil
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { isExactName } from './safe-path.ts';
-import { keptEtag, type BaselineEntry } from './versions.ts';
+import { etagOf, keptEtag, type BaselineEntry } from './versions.ts';
 
 /** A verified version of the bucket in a temporary file beside its place. */
 export interface Fetched {
@@ -18,8 +18,11 @@ export interface Fetched {
   modifiedMs: number;
 }
 
-/** `differs`: this side has a version of its own, which was not touched. */
-export type PlaceOutcome = 'placed' | 'differs' | 'gone';
+/**
+ * `differs`: this side has a version of its own, which was not touched. `known`: the bucket has the
+ * agreed version, so there was nothing to bring.
+ */
+export type PlaceOutcome = 'placed' | 'differs' | 'gone' | 'known';
 
 /**
  * Brings the bucket's present version to this side, over the agreed version or to a new path.
@@ -31,8 +34,9 @@ export async function downloadFile(
   path: string,
   replaces: BaselineEntry | null,
 ): Promise<PlaceOutcome> {
-  const fetched = await fetchVersion(run, path);
+  const fetched = await fetchVersion(run, path, replaces);
   if (fetched === undefined) return 'gone';
+  if (fetched === 'known') return 'known';
   try {
     const outcome =
       replaces === null
@@ -51,13 +55,25 @@ const RETRY_MS = 250;
  * Downloads into a temporary file in the folder of the target, verifies and syncs it. Undefined
  * when the object is gone. The caller removes the file.
  */
-export async function fetchVersion(run: RunContext, path: string): Promise<Fetched | undefined> {
+export async function fetchVersion(run: RunContext, path: string): Promise<Fetched | undefined>;
+/** `known`: the bucket has that very version. */
+export async function fetchVersion(
+  run: RunContext,
+  path: string,
+  known: BaselineEntry | null,
+): Promise<Fetched | 'known' | undefined>;
+export async function fetchVersion(
+  run: RunContext,
+  path: string,
+  known: BaselineEntry | null = null,
+): Promise<Fetched | 'known' | undefined> {
   const target = await run.root.pathOf(path, { createFolders: true });
   const temporary = temporaryBeside(target);
   await run.journal.write({ type: 'temporary', file: temporary });
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { temporary, target, ...(await fetchOnce(run, path, temporary)) };
+      const fetched = await fetchOnce(run, path, temporary, known);
+      return fetched === 'known' ? fetched : { temporary, target, ...fetched };
     } catch (error) {
       await rm(temporary, { force: true });
       if (isS3Failure(error, 'not-found')) return undefined;
@@ -71,8 +87,14 @@ async function fetchOnce(
   run: RunContext,
   key: string,
   temporary: string,
-): Promise<{ entry: BaselineEntry; modifiedMs: number }> {
+  known: BaselineEntry | null,
+): Promise<{ entry: BaselineEntry; modifiedMs: number } | 'known'> {
   const { head, body } = await run.s3.get(key, run.signal);
+  if (known !== null && head.etag === etagOf(known)) {
+    // Told of by an event that came late, or put back since the listing.
+    body.destroy();
+    return 'known';
+  }
   const transfer = run.progress.transfer(key, 'down', head.size);
   let whole = false;
   const file = await open(temporary, 'wx', 0o666);

@@ -168,6 +168,7 @@ async function inParallel<T>(
     for (const item of queue) {
       if (failed) return;
       run.signal?.throwIfAborted();
+      run.stopping?.throwIfAborted();
       try {
         await work(item);
       } catch (error) {

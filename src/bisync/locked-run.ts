@@ -36,7 +36,7 @@ import {
   runRecord,
   type BisyncResult,
 } from './result.ts';
-import type { BisyncOptions } from './options.ts';
+import { stopSignal, type BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
 import { savePlan } from './saved-plan.ts';
 import { accessCheckFailed, endingOfRun } from './endings.ts';
@@ -83,7 +83,7 @@ export async function runLocked(
     if (options.dryRun !== true) {
       const failure = endingOfRun(error).error;
       const durationMs = host.clock.now() - startedAt;
-      const interrupted = options.signal?.aborted === true;
+      const interrupted = stopSignal(options)?.aborted === true;
       activity.add(failedRunRecord(failure, { command, durationMs, interrupted }));
     }
     throw error;
@@ -122,7 +122,9 @@ async function syncOnce(
     await rescueLateWrites(run, memory.asides);
   }
   const checkAccess = profile.checkAccess && ready.prepared;
-  const { access, rclone, signal } = options;
+  const { access, rclone } = options;
+  // While both sides are compared there is nothing that would have to arrive.
+  const signal = stopSignal(options);
   const scan = await scanBothSides(
     {
       ...{ access, rclone, pair, baseline, s3: around.s3, checkAccess, signal },
@@ -208,7 +210,7 @@ async function executeAndRemember(
 }
 
 export async function runContext(
-  options: Pick<BisyncOptions, 'access' | 'conflicts' | 'signal'>,
+  options: Pick<BisyncOptions, 'access' | 'conflicts' | 'signal' | 'stopping'>,
   pair: Pair,
   {
     host,
@@ -238,6 +240,7 @@ export async function runContext(
     now: () => host.clock.now(),
     wait: (ms) => host.clock.sleep(ms, options.signal),
     signal: options.signal,
+    stopping: options.stopping,
     emit: onEvent,
     progress: new ProgressMeter(host.clock),
     names: { ...(await nameRulesOf(pair.root, host.platform)), ...names },

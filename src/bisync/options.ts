@@ -28,4 +28,15 @@ export interface BisyncOptions {
   /** What the lock names to others. */
   command?: string;
   signal?: AbortSignal | undefined;
+  /** Ends the run too, but what is on its way arrives first. */
+  stopping?: AbortSignal | undefined;
+}
+
+/** Aborted by either way to stop a run. */
+export function stopSignal({
+  signal,
+  stopping,
+}: Pick<BisyncOptions, 'signal' | 'stopping'>): AbortSignal | undefined {
+  if (signal === undefined || stopping === undefined) return signal ?? stopping;
+  return AbortSignal.any([signal, stopping]);
 }

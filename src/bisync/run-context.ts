@@ -106,6 +106,8 @@ export interface RunContext {
   now: () => number;
   wait: (ms: number) => Promise<void>;
   signal: AbortSignal | undefined;
+  /** No new work is taken from then on. */
+  stopping: AbortSignal | undefined;
   emit: (event: BisyncEvent) => void;
   progress: ProgressMeter;
   /** As agreed so far; settled paths change it. */

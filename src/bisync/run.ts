@@ -8,7 +8,7 @@ import { createS3Client, type S3Client } from '../s3/client.ts';
 import { runLocked } from './locked-run.ts';
 import type { NameRules } from './name-rules.ts';
 import { openPair, readStatus, writeStatus, type Pair } from './pair.ts';
-import type { BisyncOptions } from './options.ts';
+import { stopSignal, type BisyncOptions } from './options.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
 import { endingOfRun, stateAfter } from './endings.ts';
@@ -44,7 +44,7 @@ export async function runBisync(
     return await runAndRenew(options, pair, { host, onEvent, ...deps });
   } catch (error) {
     const failure = endingOfRun(error).error;
-    await (options.signal?.aborted === true
+    await (stopSignal(options)?.aborted === true
       ? rememberStop(pair, host)
       : rememberFailure(pair, failure, host));
     throw failure;
@@ -65,8 +65,12 @@ async function runAndRenew(
     return await runWith(options, pair, around);
   } catch (error) {
     const { remedy, error: refusal } = endingOfRun(error);
-    const { renewAccess, signal } = options;
-    if (remedy !== 'renew-access' || renewAccess === undefined || signal?.aborted === true) {
+    const { renewAccess } = options;
+    if (
+      remedy !== 'renew-access' ||
+      renewAccess === undefined ||
+      stopSignal(options)?.aborted === true
+    ) {
       throw error;
     }
     const access = await renewedAccess(options.access, refusal, renewAccess);
@@ -95,7 +99,7 @@ async function lockPair(
   { clock }: Host,
   onEvent: (event: BisyncEvent) => void,
 ): Promise<Lock> {
-  const { signal } = options;
+  const signal = stopSignal(options);
   const path = join(pair.folder, 'lock');
   const how = { command: options.command ?? 'cloud bisync', clock };
   try {

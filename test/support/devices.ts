@@ -35,30 +35,49 @@ export interface TestBucket extends AsyncDisposable {
 export async function startTestBucket(): Promise<TestBucket> {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-store-'));
   const store = await startObjectStore({ folder, admin: ADMIN });
-  const client = new AwsClient({ ...ADMIN, service: 's3', region: 'auto', retries: 0 });
   const bucket = 'notes-1f3a';
+  const access: BucketAccess = {
+    contextName: 'test',
+    server: 'http://127.0.0.1:1',
+    tenant: { id: '434252dd-d83b-4b20-bf70-8a950ff875c4', slug: 'acme' },
+    ...{ bucket, endpoint: store.url, region: 'auto', ...ADMIN },
+    ...{ credentialId: 'c', permission: 'rw', expiresAt: null },
+  };
+  const objects = objectsOf(access);
+  await objects.create();
+  return {
+    ...{ store, access },
+    ...objects,
+    [Symbol.asyncDispose]: async () => {
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A bucket as another client sees it. */
+export function objectsOf(
+  access: BucketAccess,
+): Pick<TestBucket, 'objects' | 'put' | 'get' | 'remove'> & { create(): Promise<void> } {
+  const { accessKeyId, secretAccessKey, endpoint, bucket } = access;
+  const keys = { accessKeyId, secretAccessKey };
+  const client = new AwsClient({ ...keys, service: 's3', region: 'auto', retries: 0 });
   const send = async (path: string, init: RequestInit = {}): Promise<Response> =>
-    client.fetch(`${store.url}/${bucket}${path}`, init);
+    client.fetch(`${endpoint}/${bucket}${path}`, init);
   const pathOf = (key: string): string => `/${key.split('/').map(encodeSegment).join('/')}`;
   const ok = async (answer: Promise<Response>): Promise<string> => {
     const text = await (await answer).text();
     if (!(await answer).ok) throw new Error(text);
     return text;
   };
-  await ok(send('', { method: 'PUT' }));
   const get = async (key: string): Promise<string | undefined> => {
     const answer = await send(pathOf(key));
     const text = await answer.text();
     return answer.ok ? text : undefined;
   };
   return {
-    store,
-    access: {
-      contextName: 'test',
-      server: 'http://127.0.0.1:1',
-      tenant: { id: '434252dd-d83b-4b20-bf70-8a950ff875c4', slug: 'acme' },
-      ...{ bucket, endpoint: store.url, region: 'auto', ...ADMIN },
-      ...{ credentialId: 'c', permission: 'rw', expiresAt: null },
+    create: async () => {
+      await ok(send('', { method: 'PUT' }));
     },
     objects: async () => {
       const all = new Map<string, string>();
@@ -73,10 +92,6 @@ export async function startTestBucket(): Promise<TestBucket> {
     get,
     remove: async (key) => {
       await ok(send(pathOf(key), { method: 'DELETE' }));
-    },
-    [Symbol.asyncDispose]: async () => {
-      await store.close();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -142,7 +157,7 @@ const CHILD = fileURLToPath(new URL('sync-child.ts', import.meta.url));
 let rclone: Promise<Rclone> | undefined;
 
 export async function openDevice(
-  bucket: TestBucket,
+  bucket: Pick<TestBucket, 'access'>,
   name: string,
   { endpoint = bucket.access.endpoint, clock = systemClock, rclone: own }: DeviceOptions = {},
 ): Promise<Device> {

@@ -1,0 +1,169 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isErrno } from '../../platform/atomic-file.ts';
+import { below, watchLimit, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
+
+interface Watched {
+  watcher: FSWatcher;
+  inode: number;
+}
+
+/** The kernel's queue (fs.inotify.max_queued_events); what comes beyond it is dropped, untold. */
+const QUEUE = 16_384;
+const WINDOW_MS = 1000;
+
+/**
+ * One inotify watch per folder, through `fs.watch`, and nothing remembered per file
+ * (docs/adr/0012-watching.md). A new folder is watched before it is read, so that of what appears in
+ * it while it is set up nothing is missed.
+ */
+export class FolderWatches implements LocalChanges {
+  readonly #options: LocalChangesOptions;
+  readonly #folders = new Map<string, Watched>();
+  /** One look at the tree at a time: folders come and go while they are being looked at. */
+  #looking: Promise<void> = Promise.resolve();
+  #closed = false;
+  #recent = { since: 0, events: 0 };
+
+  constructor(options: LocalChangesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#folders.size;
+  }
+
+  start(): Promise<void> {
+    return this.#next(() => this.#add('', { tell: false }));
+  }
+
+  rescan(): Promise<void> {
+    return this.#next(async () => {
+      for (const folder of [...this.#folders.keys()]) {
+        if (folder !== '' && this.#options.ignores(folder, 'folder')) this.#drop(folder);
+      }
+      await this.#add('', { tell: true });
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { watcher } of this.#folders.values()) watcher.close();
+    this.#folders.clear();
+  }
+
+  #next(look: () => Promise<void>): Promise<void> {
+    const looked = this.#looking.then(async () => {
+      if (!this.#closed) await look();
+    });
+    this.#looking = looked.catch(() => undefined);
+    return looked;
+  }
+
+  /**
+   * Watches a folder and all below it. Of one that is watched already only its folders are looked at.
+   *
+   * @param tell whether the files of folders that are new are told of
+   */
+  async #add(folder: string, { tell }: { tell: boolean }): Promise<void> {
+    const inode = await this.#inodeOf(folder);
+    if (inode === undefined) {
+      this.#drop(folder);
+      return;
+    }
+    const known = this.#folders.get(folder);
+    const isNew = known?.inode !== inode;
+    // Another folder with the name of one that was moved: the old watch went along with the old one.
+    if (known !== undefined && isNew) this.#drop(folder);
+    if (isNew && !this.#watch(folder, inode)) return;
+    for (const entry of await entriesOf(join(this.#options.root, folder))) {
+      if (this.#closed) return;
+      const path = below(folder, entry.name);
+      if (entry.isDirectory()) {
+        if (!this.#options.ignores(path, 'folder')) await this.#add(path, { tell });
+      } else if (isNew && tell) this.#options.onHint(path);
+    }
+  }
+
+  /** @returns false for a folder that went or that may not be read */
+  #watch(folder: string, inode: number): boolean {
+    try {
+      const watcher = watch(join(this.#options.root, folder));
+      watcher.on('change', (type, name) => this.#event(folder, type, name));
+      watcher.on('error', () => this.#options.onLost());
+      this.#folders.set(folder, { watcher, inode });
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return false;
+      throw watchLimit(error) ?? error;
+    }
+  }
+
+  #event(folder: string, type: string, name: string | Buffer | null): void {
+    if (this.#closed) return;
+    this.#count();
+    if (name === null) {
+      this.#options.onLost();
+      return;
+    }
+    const path = below(folder, name.toString());
+    this.#options.onHint(path);
+    if (type !== 'rename') return;
+    // It came or went, and may be a folder.
+    this.#next(() => this.#look(path)).catch((error: unknown) => this.#options.onFailure(error));
+  }
+
+  async #look(path: string): Promise<void> {
+    if ((await this.#inodeOf(path)) === undefined) this.#drop(path);
+    else if (!this.#options.ignores(path, 'folder')) await this.#add(path, { tell: true });
+  }
+
+  #drop(folder: string): void {
+    const known = this.#folders.get(folder);
+    if (known === undefined) return;
+    known.watcher.close();
+    this.#folders.delete(folder);
+    const inside = folder === '' ? '' : `${folder}/`;
+    for (const [path, { watcher }] of this.#folders) {
+      if (!path.startsWith(inside)) continue;
+      watcher.close();
+      this.#folders.delete(path);
+    }
+  }
+
+  /** Node does not tell that the queue has overflown; as many events in so short a time do. */
+  #count(): void {
+    const now = performance.now();
+    if (now - this.#recent.since > WINDOW_MS) this.#recent = { since: now, events: 0 };
+    this.#recent.events += 1;
+    if (this.#recent.events === QUEUE) this.#options.onLost();
+  }
+
+  /** Undefined for what is no folder. */
+  async #inodeOf(path: string): Promise<number | undefined> {
+    try {
+      const entry = await lstat(join(this.#options.root, path));
+      // The root itself may be a mount point, never a symlink: pairs are opened by their real path.
+      return entry.isDirectory() ? entry.ino : undefined;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG')) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+}
+
+async function entriesOf(folder: string): ReturnType<typeof listed> {
+  try {
+    return await listed(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EIO')) return [];
+    throw error;
+  }
+}
+
+function listed(folder: string) {
+  return readdir(folder, { withFileTypes: true });
+}

@@ -1,0 +1,53 @@
+/** First and longest wait, milliseconds. */
+const WAITS = { offline: [1000, 60_000], error: [10_000, 600_000] } as const;
+
+/** When to try again after the storage could not be reached, or a run has failed: with back-off. */
+export class Retry {
+  readonly #random: () => number;
+  #failures = 0;
+  #current: { kind: 'offline' | 'error'; message: string; at: number } | undefined;
+  /** A try is under way; until it has succeeded the state stays what it was. */
+  #trying = false;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** What keeps us waiting, as a state of the pair; undefined when all is well. */
+  get kind(): 'offline' | 'error' | undefined {
+    return this.#current?.kind;
+  }
+
+  get message(): string {
+    return this.#current?.message ?? '';
+  }
+
+  /** Until then nothing is tried; undefined when nothing has to be waited for. */
+  get at(): number | undefined {
+    return this.#trying ? undefined : this.#current?.at;
+  }
+
+  failed(kind: 'offline' | 'error', message: string, now: number): void {
+    const [first, longest] = WAITS[kind];
+    const wait = Math.min(first * 2 ** Math.min(this.#failures, 20), longest);
+    this.#failures += 1;
+    this.#trying = false;
+    // Between half and all of it: many that were cut off together do not come back together.
+    this.#current = { kind, message, at: now + Math.round(wait * (0.5 + this.#random() / 2)) };
+  }
+
+  /** Something says that it may work again. */
+  soon(now: number): void {
+    if (this.#current !== undefined) this.#current.at = now;
+  }
+
+  letTry(): void {
+    this.#trying = true;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#trying = false;
+    this.#current = undefined;
+  }
+}
