@@ -163,9 +163,12 @@ export function vfsOptions(profile: MountProfile, readOnly: boolean): VfsOptions
   return {
     // The only mode besides `writes` in which programs can append, rewrite and rename as on a disk.
     CacheMode: 'full',
-    // The supervisor has listings forgotten when they are out of date: at once where events tell of
-    // changes, else at the profile's pace. This is for when both fail.
-    DirCacheTime: '5m',
+    // The supervisor has listings that are out of date read anew, in place. By this time rclone drops
+    // them itself after twice as long, and with them the working folders of programs.
+    DirCacheTime: '12h',
+    // A version is known by its size and MD5, which listings tell. rclone would ask for its time as well,
+    // a request for each file that is opened, and none is opened while the storage is out of reach.
+    FastFingerprint: true,
     // S3 tells nobody about changes; polling would only cost requests.
     PollInterval: '0s',
     WriteBack: `${profile.writeBackSeconds}s`,

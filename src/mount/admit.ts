@@ -76,6 +76,7 @@ export async function admitMount(
     profile: orphan?.profile ?? profile.name,
     settings: orphan?.settings ?? profile,
     readOnly: orphan?.readOnly ?? options.readOnly,
+    tells: before?.tells ?? false,
     state: 'mounting',
     since: new Date(host.clock.now()).toISOString(),
     supervisor: null,

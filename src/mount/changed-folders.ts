@@ -5,7 +5,7 @@ interface Change {
   etag?: string | undefined;
 }
 
-/** Beyond so many it is cheaper to forget everything. */
+/** Beyond so many it is cheaper to compare everything. */
 const MOST = 500;
 
 /** Which listings are out of date, from the keys that changed. */
@@ -30,7 +30,8 @@ export class ChangedFolders {
   }
 
   /**
-   * The folders to forget, `''` being the root; nothing is left afterwards.
+   * The folders to forget, `''` being the root, or `all` for those that only a look can tell; nothing
+   * is left afterwards.
    *
    * @param isKnown whether the mount has that version already
    */
@@ -54,7 +55,7 @@ export class ChangedFolders {
 
   /** The object's folder, and those above whose listings may have gained or lost one. */
   #touched(key: string, gone: boolean): string[] {
-    const [nearest = '', ...above] = ancestors(key);
+    const [nearest = '', ...above] = foldersAbove(key);
     if (gone) {
       for (const folder of [nearest, ...above]) if (folder !== '') this.#known.delete(folder);
       return [nearest, ...above];
@@ -65,12 +66,12 @@ export class ChangedFolders {
   }
 
   #learn(key: string): void {
-    for (const folder of ancestors(key)) this.#known.add(folder);
+    for (const folder of foldersAbove(key)) this.#known.add(folder);
   }
 }
 
 /** `a/b/c.txt` → `a/b`, `a`, `` (the root). */
-function ancestors(key: string): string[] {
+export function foldersAbove(key: string): string[] {
   const parts = key.split('/').slice(0, -1);
   return parts.map((_, index) => parts.slice(0, parts.length - index).join('/')).concat('');
 }

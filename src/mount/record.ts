@@ -59,6 +59,8 @@ export const MountRecord = z.object({
   /** What that profile was when it was mounted. */
   settings: MountProfile,
   readOnly: z.boolean(),
+  /** The storage told of a change here, so that an event stream that is silent can be believed. */
+  tells: z._default(z.boolean(), false),
   state: MountState,
   /** Since when it is in this state, RFC 3339. */
   since: z.string(),

@@ -179,7 +179,9 @@ export async function mountRequest(
     mountPoint,
     mountType,
     vfsOpt: vfsOptions(options.profile, options.readOnly),
-    mountOpt: { ...options.adapter.mountOptions(mountPoint), AttrTimeout: '1s' },
+    // rclone shifts a file's time when it is closed. With rclone's default of a second the kernel goes on
+    // showing the time from before, and editors take their own save for somebody else's.
+    mountOpt: { ...options.adapter.mountOptions(mountPoint), AttrTimeout: '0s' },
   };
 }
 

@@ -78,9 +78,18 @@ class Supervisor {
     this.#keeper = new RecordKeeper(host, record, deps.reportOf);
     const keys = new KeyRenewal(host.clock, deps.keys);
     const isTold = (): boolean => this.#freshness.mode === 'events';
-    this.#upkeep = new Upkeep({ host, keeper: this.#keeper, keys, log: deps.log, isTold });
-    this.#freshness = freshnessOf(record, {
+    const onAnswers = (): void => this.#freshness.doubt();
+    this.#upkeep = new Upkeep({
+      host,
+      keeper: this.#keeper,
+      keys,
+      log: deps.log,
+      isTold,
+      onAnswers,
+    });
+    this.#freshness = freshnessOf(this.#keeper, {
       ...{ clock: host.clock, cache: folders.cache, log: deps.log, changes: deps.changes },
+      keys: deps.keys.stored,
       vfs: () => this.#served?.vfs,
       canList: () => this.#upkeep.storageAnswers,
       onTrouble: () => this.#upkeep.askSoon(),
@@ -94,8 +103,9 @@ class Supervisor {
   async run(): Promise<void> {
     const control = await this.#claim();
     try {
-      await this.#firstStart();
+      // Before anything is listed, so that what is listed later is missing nothing that was not told.
       const freshness = this.#freshness.run(this.#ended.signal);
+      await this.#firstStart();
       await this.#watch();
       await freshness;
     } finally {

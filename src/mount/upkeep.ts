@@ -15,6 +15,8 @@ export interface UpkeepDeps {
   log: Log;
   /** Whether events would tell that the keys were revoked. */
   isTold: () => boolean;
+  /** The storage answers again: what changed there meanwhile should show. */
+  onAnswers: () => void;
 }
 
 /** Looks in a row without an answer from rclone before it is ended and started again. */
@@ -84,7 +86,7 @@ export class Upkeep {
 
   /**
    * Asks the storage now and then, and while uploads fail. When it can be reached again, what waits
-   * goes out at once instead of after rclone's own, growing pause, and what changed there shows.
+   * goes out at once instead of after rclone's own, growing pause, and what changed there is looked for.
    */
   async #probe({ vfs }: ServedMount, { problem }: Health): Promise<void> {
     const { clock } = this.#deps.host;
@@ -102,7 +104,7 @@ export class Upkeep {
     if (!this.storageAnswers || this.#expediteAll) {
       const waiting = (await vfs.queue()).filter(({ uploading }) => !uploading);
       for (const { id } of waiting) await vfs.expedite(id);
-      await vfs.forget('all');
+      this.#deps.onAnswers();
     }
     this.#unreachable = false;
     this.#refused = false;

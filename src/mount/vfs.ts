@@ -45,8 +45,12 @@ export interface Vfs {
   queue(): Promise<QueuedUpload[]>;
   stats(): Promise<VfsStats>;
   transfers(): Promise<TransferStats>;
-  /** Lists these folders anew when they are looked into next; `''` is the root. */
-  forget(folders: readonly string[] | 'all'): Promise<void>;
+  /**
+   * Has these folders listed anew when they are looked into next; `''` is the root. In place: the
+   * folders stay what they were to programs that work in them, which those do not that rclone is
+   * asked to forget altogether. Folders that it does not know do not matter.
+   */
+  forget(folders: readonly string[]): Promise<void>;
   /** Lets an upload begin now. One that has just begun or ended is no error. */
   expedite(id: number): Promise<void>;
 }
@@ -60,6 +64,8 @@ export interface MountRequest {
 
 /** The remote's name inside rclone; the cache's folders are called after it, so it never changes. */
 export const REMOTE = 'cloud';
+
+const FORGOTTEN_AT_ONCE = 1000;
 
 const Anything = z.unknown();
 const MountTypes = z.object({ mountTypes: z.array(z.string()) });
@@ -139,13 +145,13 @@ export function openVfs(rc: RcClient, bucket: string, timeoutMs: number): Vfs {
       return { transferring, lastError };
     },
     forget: async (folders) => {
-      if (folders !== 'all' && folders.length === 0) return;
-      // Forgetting a folder forgets all below it; a file, just the folder that it is in.
-      const inside = (folders === 'all' ? [] : folders).map((folder, index): [string, string] => [
-        index === 0 ? 'file' : `file${index + 1}`,
-        folder === '' ? '.cloud-any' : `${folder}/.cloud-any`,
-      ]);
-      await ask('vfs/forget', { fs, ...Object.fromEntries(inside) }, Anything);
+      for (let from = 0; from < folders.length; from += FORGOTTEN_AT_ONCE) {
+        // Forgetting a folder forgets all below it; a file, just the listing that it is in.
+        const files = folders.slice(from, from + FORGOTTEN_AT_ONCE).map((folder, index) => {
+          return [`file${index}`, folder === '' ? '.cloud-any' : `${folder}/.cloud-any`] as const;
+        });
+        await ask('vfs/forget', { fs, ...Object.fromEntries(files) }, Anything);
+      }
     },
     expedite: async (id) => {
       try {

@@ -88,9 +88,9 @@ export function rcdArgv(args: RcdArgs): RcloneArgv {
     ...['--config', '', '--cache-dir', args.cacheDir],
     ...(args.transfers === undefined ? [] : ['--transfers', String(args.transfers)]),
     ...(args.logFile === undefined ? [] : logFileFlags(args.logFile)),
-    ...['--retries', '1', '--low-level-retries', '3'],
-    // A program that reads from the mount waits for a dozen requests, each tried thrice, before it gets
-    // an error: 14 minutes where a network swallows everything, and hours with rclone's own limits.
+    ...['--retries', '1', '--low-level-retries', '2'],
+    // A listing is tried four times with that, and a program that reads waits for a dozen of requests before
+    // it gets an error: 40 s and some minutes where a network swallows everything, hours with rclone's own.
     ...['--contimeout', '5s', '--timeout', '10s'],
     ...['--header', 'X-Tigris-Consistent: true'],
     ...LOG_FLAGS,

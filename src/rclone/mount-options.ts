@@ -9,6 +9,7 @@ export const VFS_OPTIONS = {
   CacheMaxSize: '--vfs-cache-max-size',
   CacheMinFreeSpace: '--vfs-cache-min-free-space',
   DirCacheTime: '--dir-cache-time',
+  FastFingerprint: '--vfs-fast-fingerprint',
   PollInterval: '--poll-interval',
   ReadOnly: '--read-only',
   Umask: '--umask',

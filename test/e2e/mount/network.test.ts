@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { STORED } from '../../../src/session/open.ts';
@@ -30,33 +30,41 @@ async function behindNetwork(slug: string): Promise<MountUser & { network: Broke
   return { ...user, network };
 }
 
-mountTest('a network that swallows everything takes nothing that was saved', async () => {
-  const user = await behindNetwork('swallowed');
-  await user.mount('--profile', 'fast');
-  const at = (name: string): string => join(user.folder, name);
-  await writeFile(at('before.md'), 'before');
-  await until(async () => (await user.bucket.names()).includes('before.md'));
-  // Nothing has to be listed anew afterwards, which would have to wait for the network.
-  await until(async () => (await user.status()).freshness === 'events');
-  await user.bucket.put('theirs.md', 'theirs');
-  await until(async () => (await readdir(user.folder)).includes('theirs.md'));
-  user.network.set('swallow');
-  await writeFile(at('during.md'), 'during');
-  await writeFile(at('before.md'), 'changed during');
-  // What is on this disk can be read, the status answers, and an unmount ends when it should.
-  expect(await readFile(at('during.md'), 'utf8')).toBe('during');
-  expect(await readFile(at('before.md'), 'utf8')).toBe('changed during');
-  expect((await user.status()).pending.files.map(({ name }) => name).sort()).toEqual([
-    ...['before.md', 'during.md'],
-  ]);
-  const late = await user.error('unmount', '--timeout', '1');
-  expect(late).toMatchObject({ code: 'uploads-pending', exitCode: 13 });
-  expect(await user.bucket.text('before.md')).toBe('before');
-  user.network.set('pass');
-  expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
-  expect(await user.bucket.text('before.md')).toBe('changed during');
-  expect(await user.bucket.text('during.md')).toBe('during');
-});
+mountTest(
+  'a network that swallows everything takes nothing that was saved',
+  async () => {
+    const user = await behindNetwork('swallowed');
+    await user.mount('--profile', 'fast');
+    const at = (name: string): string => join(user.folder, name);
+    await writeFile(at('before.md'), 'before');
+    await until(async () => (await user.bucket.names()).includes('before.md'));
+    await user.bucket.put('never-looked-at/file.md', 'theirs');
+    await until(async () => (await user.status()).freshness === 'events');
+    await user.bucket.put('theirs.md', 'theirs');
+    await until(async () => (await readdir(user.folder)).includes('theirs.md'));
+    // The listing is new, and so the storage is asked for a file's time when somebody looks at it.
+    await stat(at('before.md'));
+    user.network.set('swallow');
+    await writeFile(at('during.md'), 'during');
+    await writeFile(at('before.md'), 'changed during');
+    // What is on this disk can be read, the status answers, and an unmount ends when it should.
+    expect(await readFile(at('during.md'), 'utf8')).toBe('during');
+    expect(await readFile(at('before.md'), 'utf8')).toBe('changed during');
+    expect((await user.status()).pending.files.map(({ name }) => name).sort()).toEqual([
+      ...['before.md', 'during.md'],
+    ]);
+    const late = await user.error('unmount', '--timeout', '1');
+    expect(late).toMatchObject({ code: 'uploads-pending', exitCode: 13 });
+    expect(await user.bucket.text('before.md')).toBe('before');
+    // What is not here is waited for, but not for ever.
+    await expect(readdir(at('never-looked-at'))).rejects.toThrow('EIO');
+    user.network.set('pass');
+    expect(await user.json('unmount')).toMatchObject({ kept: { files: [] } });
+    expect(await user.bucket.text('before.md')).toBe('changed during');
+    expect(await user.bucket.text('during.md')).toBe('during');
+  },
+  180_000,
+);
 
 for (const profile of ['fast', 'safe']) {
   mountTest(

@@ -262,8 +262,7 @@ describe.runIf(available('vim.tiny'))('editors', () => {
   mountTest('save as they do on a disk', async () => {
     const user = await openMountUser(server, 'editors');
     await user.mount('--profile', 'fast');
-    // In place and by a new file that is renamed, with a swap file beside it. A file each: what
-    // happens to a second save is in docs/limitations.md.
+    // In place and by a new file that is renamed, with a swap file beside it.
     const ways = ['backupcopy=yes', 'backupcopy=no', 'nowritebackup'];
     for (const [index, way] of ways.entries()) {
       const name = `note ${index}.md`;

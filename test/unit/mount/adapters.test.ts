@@ -134,7 +134,7 @@ describe('on Windows', () => {
       'mount/mount',
       {
         ...{ fs: 'cloud:notes', mountPoint: 'X:', mountType: 'cmount' },
-        mountOpt: { NetworkMode: true, AttrTimeout: '1s' },
+        mountOpt: { NetworkMode: true, AttrTimeout: '0s' },
         vfsOpt: { CacheMode: 'full' },
       },
     ]);
@@ -162,7 +162,7 @@ describe('profiles', () => {
     expect(vfsOptions(findProfile('fast'), false)).toMatchObject({
       CacheMode: 'full',
       // Longer than any freshness: the supervisor has listings forgotten.
-      DirCacheTime: '5m',
+      DirCacheTime: '12h',
       WriteBack: '1s',
       ReadOnly: false,
     });

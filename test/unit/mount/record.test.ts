@@ -21,6 +21,7 @@ const record = (id: string): MountRecord => ({
   ...{ tenant: { id: 't', slug: 'acme' }, bucket: 'b', path: '/m', profile: 'fast' },
   settings: findProfile('fast'),
   ...{ credentialId: null, credentialExpiresAt: null, readOnly: false, state: 'unmounted' },
+  tells: false,
   since: '2026-11-22T10:00:00.000Z',
   ...{ supervisor: null, control: null, rclone: null, adapter: null, problem: null },
 });

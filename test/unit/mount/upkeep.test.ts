@@ -123,10 +123,6 @@ async function looked(options: {
       calls.push(`expedite ${id}`);
       return Promise.resolve();
     },
-    forget: (folders: unknown) => {
-      calls.push(`forget ${String(folders)}`);
-      return Promise.resolve();
-    },
   } as Partial<Vfs> as Vfs;
   const record = {
     ...{ credentialId: 'old', credentialExpiresAt: options.expiresAt ?? null, path: '/nowhere' },
@@ -157,7 +153,9 @@ async function looked(options: {
     },
     ...(options.useKeys === undefined ? {} : { useKeys: options.useKeys }),
   } as Partial<ServedMount> as ServedMount;
-  return { upkeep: new Upkeep({ host, keeper, keys, log, isTold }), served, calls, clock, noted };
+  const onAnswers = (): void => void calls.push('look anew');
+  const upkeep = new Upkeep({ host, keeper, keys, log, isTold, onAnswers });
+  return { upkeep, served, calls, clock, noted };
 }
 
 const answers = (): Promise<void> => Promise.resolve();
@@ -167,7 +165,7 @@ describe('looking after a mount', () => {
     const { upkeep, served, calls } = await looked({ probe: answers, waiting: 2 });
     upkeep.wokeUp();
     await upkeep.look(served);
-    expect(calls).toEqual(['probe', 'expedite 0', 'expedite 1', 'forget all']);
+    expect(calls).toEqual(['probe', 'expedite 0', 'expedite 1', 'look anew']);
     await upkeep.look(served);
     expect(calls).toHaveLength(4);
   });
@@ -186,12 +184,12 @@ describe('looking after a mount', () => {
       });
       // What is remembered of it is all there is to show.
       expect(upkeep.storageAnswers).toBe(false);
-      expect(calls).not.toContain('forget all');
+      expect(calls).not.toContain('look anew');
     }
     reached = true;
     expect(await upkeep.look(served)).toMatchObject({ state: 'mounted', problem: undefined });
     expect(upkeep.storageAnswers).toBe(true);
-    expect(calls.slice(-2)).toEqual(['expedite 0', 'forget all']);
+    expect(calls.slice(-2)).toEqual(['expedite 0', 'look anew']);
   });
 
   test('an idle mount asks the storage every five minutes, or never where events tell', async () => {
@@ -224,7 +222,7 @@ describe('looking after a mount', () => {
     refused = false;
     expect(await upkeep.look(served)).toMatchObject({ state: 'mounted', problem: undefined });
     expect(upkeep.storageAnswers).toBe(true);
-    expect(calls.at(-1)).toBe('forget all');
+    expect(calls.at(-1)).toBe('look anew');
   });
 
   test('refused keys are replaced: in a gateway as it runs, else by another rclone', async () => {
