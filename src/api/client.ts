@@ -1,40 +1,59 @@
-import type { Got, HTTPError, Method, RequestError } from 'got';
-import type * as z from 'zod/mini';
-import { AbortError, type AbortDetails } from '../output/errors.ts';
-import { ExitCode } from '../output/exit-codes.ts';
-import { proxyAgents } from '../platform/proxy.ts';
 import { CreatedTenant, TenantList, type CreateTenant } from './contract/admin.ts';
+import {
+  ApiKeyList,
+  ApiKeyWithSecret,
+  type CreateApiKey,
+  type RotateApiKey,
+} from './contract/api-keys.ts';
+import {
+  API_KEY_GRANT,
+  AuthSessionList,
+  CLIENT_ID,
+  DEVICE_CODE_GRANT,
+  DeviceAuthorization,
+  Me,
+  REFRESH_TOKEN_GRANT,
+  TokenResponse,
+  type DeviceAuthorizationRequest,
+  type LoginRequest,
+} from './contract/auth.ts';
 import type { SyncNotice } from './contract/events.ts';
-import { API_KEY_GRANT, Me, TokenResponse } from './contract/auth.ts';
 import {
   MountCredentialList,
   MountCredentialWithSecret,
   MountInfo,
   type CreateMountCredential,
 } from './contract/mount.ts';
-import { OAuthError, Problem } from './contract/problem.ts';
 import { ServerVersion } from './contract/server.ts';
+import { openRequests, type ApiClientOptions, type Call } from './request.ts';
 
-export interface ApiClientOptions {
-  /** Base URL of the server: `https://cloud.example`. */
-  server: string;
-  /** A valid access token or admin token for each request; not asked for by `version` and `exchangeApiKey`. */
-  token?: () => Promise<string>;
-  /** Whole-request time-out in milliseconds. Default 15,000. */
-  timeoutMs?: number;
-  signal?: AbortSignal;
-  /** Names the proxies; default this process's own. */
-  env?: NodeJS.ProcessEnv;
-}
+export type { ApiClientOptions } from './request.ts';
 
 /** The server's routes as typed calls. Every failure is an `AbortError` with an exit code. */
 export interface ApiClient {
   version(): Promise<ServerVersion>;
   exchangeApiKey(apiKey: string): Promise<TokenResponse>;
+  refresh(refreshToken: string): Promise<TokenResponse>;
+  authorizeDevice(
+    form: Omit<DeviceAuthorizationRequest, 'client_id'>,
+  ): Promise<DeviceAuthorization>;
+  /** Until a person has decided: AbortError `authorization_pending` or `slow_down`. */
+  deviceToken(deviceCode: string): Promise<TokenResponse>;
+  login(body: LoginRequest): Promise<TokenResponse>;
+  /** Ends the session of a refresh token; nothing is wrong with one that is unknown. */
+  revokeToken(token: string): Promise<void>;
   me(): Promise<Me>;
+  listSessions(): Promise<AuthSessionList>;
+  revokeSession(id: string): Promise<void>;
+  revokeSessions(which: 'all' | 'others'): Promise<void>;
+  listApiKeys(): Promise<ApiKeyList>;
+  createApiKey(body: CreateApiKey): Promise<ApiKeyWithSecret>;
+  rotateApiKey(id: string, body: RotateApiKey): Promise<ApiKeyWithSecret>;
+  revokeApiKey(id: string): Promise<void>;
   mountInfo(): Promise<MountInfo>;
   createMountCredential(body: CreateMountCredential): Promise<MountCredentialWithSecret>;
   listMountCredentials(): Promise<MountCredentialList>;
+  rotateMountCredential(id: string): Promise<MountCredentialWithSecret>;
   revokeMountCredential(id: string): Promise<void>;
   confirmMountCredential(id: string): Promise<void>;
   /** Tells other clients of what was uploaded, for a storage that does not notify by itself. */
@@ -43,44 +62,87 @@ export interface ApiClient {
   listTenants(): Promise<TenantList>;
 }
 
-interface Call<T> {
-  method: Method;
-  path: string;
-  answer?: z.ZodMiniType<T>;
-  json?: unknown;
-  form?: Record<string, string>;
-  anonymous?: boolean;
-}
-
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  let http: Promise<Http> | undefined;
-  const call = async <T>(request: Call<T>): Promise<T> => {
-    http ??= openHttp(options);
-    return send(await http, options, request);
-  };
+  const call = openRequests(options);
   const nothing = async (request: Call<unknown>): Promise<void> => {
     await call(request);
   };
+  const token = (form: Record<string, string>): Promise<TokenResponse> =>
+    call({
+      method: 'POST',
+      path: 'api/v1/auth/token',
+      form,
+      answer: TokenResponse,
+      anonymous: true,
+    });
+  const auth = 'api/v1/auth';
+  const apiKeys = 'api/v1/api-keys';
   const credentials = 'tenant/mount/credentials';
   return {
     version: () => call({ method: 'GET', path: 'version', answer: ServerVersion, anonymous: true }),
-    exchangeApiKey: (apiKey) =>
+    exchangeApiKey: (apiKey) => token({ grant_type: API_KEY_GRANT, api_key: apiKey }),
+    refresh: (refreshToken) =>
+      token({ grant_type: REFRESH_TOKEN_GRANT, refresh_token: refreshToken }),
+    authorizeDevice: (form) =>
       call({
         method: 'POST',
-        path: 'api/v1/auth/token',
-        form: { grant_type: API_KEY_GRANT, api_key: apiKey },
+        path: `${auth}/device_authorization`,
+        form: { ...present(form), client_id: CLIENT_ID },
+        answer: DeviceAuthorization,
+        anonymous: true,
+      }),
+    deviceToken: (deviceCode) =>
+      token({ grant_type: DEVICE_CODE_GRANT, device_code: deviceCode, client_id: CLIENT_ID }),
+    login: (json) =>
+      call({
+        method: 'POST',
+        path: `${auth}/login`,
+        json,
         answer: TokenResponse,
         anonymous: true,
       }),
-    me: () => call({ method: 'GET', path: 'api/v1/auth/me', answer: Me }),
+    revokeToken: (secret) =>
+      nothing({
+        method: 'POST',
+        path: `${auth}/revoke`,
+        form: { token: secret },
+        anonymous: true,
+      }),
+    me: () => call({ method: 'GET', path: `${auth}/me`, answer: Me }),
+    listSessions: () => call({ method: 'GET', path: `${auth}/sessions`, answer: AuthSessionList }),
+    revokeSession: (id) => nothing({ method: 'DELETE', path: `${auth}/sessions/${idPart(id)}` }),
+    revokeSessions: (which) =>
+      nothing({
+        method: 'DELETE',
+        path: which === 'all' ? `${auth}/sessions` : `${auth}/sessions?keep=current`,
+      }),
+    listApiKeys: () => call({ method: 'GET', path: apiKeys, answer: ApiKeyList }),
+    createApiKey: (json) => call({ method: 'POST', path: apiKeys, json, answer: ApiKeyWithSecret }),
+    rotateApiKey: (id, json) =>
+      call({
+        method: 'POST',
+        path: `${apiKeys}/${idPart(id)}/rotate`,
+        json,
+        answer: ApiKeyWithSecret,
+        mayBeGone: true,
+      }),
+    revokeApiKey: (id) => nothing({ method: 'DELETE', path: `${apiKeys}/${idPart(id)}` }),
     mountInfo: () => call({ method: 'GET', path: 'tenant/mount/info', answer: MountInfo }),
     createMountCredential: (json) =>
       call({ method: 'POST', path: credentials, json, answer: MountCredentialWithSecret }),
     listMountCredentials: () =>
       call({ method: 'GET', path: credentials, answer: MountCredentialList }),
-    revokeMountCredential: (id) => nothing({ method: 'DELETE', path: `${credentials}/${id}` }),
+    rotateMountCredential: (id) =>
+      call({
+        method: 'POST',
+        path: `${credentials}/${idPart(id)}/rotate`,
+        answer: MountCredentialWithSecret,
+        mayBeGone: true,
+      }),
+    revokeMountCredential: (id) =>
+      nothing({ method: 'DELETE', path: `${credentials}/${idPart(id)}` }),
     confirmMountCredential: (id) =>
-      nothing({ method: 'POST', path: `${credentials}/${id}/confirm` }),
+      nothing({ method: 'POST', path: `${credentials}/${idPart(id)}/confirm` }),
     announceSync: (json) => nothing({ method: 'POST', path: 'tenant/sync', json }),
     createTenant: (json) =>
       call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),
@@ -88,142 +150,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 }
 
-interface Http {
-  request: Got;
-  /** got's error classes, at hand once it is loaded. */
-  toAbortError(error: unknown, server: string): unknown;
+/** What a person typed as an id must not become another path. */
+function idPart(id: string): string {
+  return encodeURIComponent(id);
 }
 
-/** Loads got with the first request: commands that stay offline start without it. */
-async function openHttp(options: ApiClientOptions): Promise<Http> {
-  const { default: got, HTTPError, RequestError } = await import('got');
-  return {
-    request: got.extend({
-      prefixUrl: options.server.replace(/\/+$/, ''),
-      timeout: { request: options.timeoutMs ?? 15_000 },
-      agent: proxyAgents(options.env ?? process.env),
-      // Only what is safe to repeat: got does not retry POST by itself.
-      retry: { limit: 2 },
-      followRedirect: false,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    }),
-    toAbortError: (error, server) => {
-      if (error instanceof HTTPError) return fromAnswer(error, server);
-      return error instanceof RequestError ? unreachable(error, server) : error;
-    },
-  };
-}
-
-async function send<T>(http: Http, options: ApiClientOptions, request: Call<T>): Promise<T> {
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (request.anonymous !== true) {
-    if (options.token === undefined) throw notSignedIn();
-    headers['authorization'] = `Bearer ${await options.token()}`;
-  }
-  let body: string;
-  try {
-    const response = await http.request(request.path, {
-      method: request.method,
-      headers,
-      ...(request.json === undefined ? {} : { json: request.json }),
-      ...(request.form === undefined ? {} : { form: request.form }),
-    });
-    body = response.body;
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    const failure = http.toAbortError(error, options.server);
-    // Routes with an answer are always there; without one they hold an id, which may be gone.
-    const noSuchRoute = failure instanceof AbortError && failure.code === 'not-found';
-    throw noSuchRoute && request.answer !== undefined ? notOurs(options.server) : failure;
-  }
-  if (request.answer === undefined) return undefined as T;
-  const parsed = request.answer.safeParse(parseJson(body));
-  if (!parsed.success) throw notOurs(options.server);
-  return parsed.data;
-}
-
-function notOurs(server: string): AbortError {
-  return new AbortError('not-our-server', `${server} answered, but not as this server does.`, {
-    exitCode: ExitCode.unreachable,
-    suggestions: ['Check the address (--server).'],
-  });
-}
-
-function unreachable(error: RequestError, server: string): AbortError {
-  return new AbortError('server-unreachable', `Cannot reach ${server}: ${reason(error)}.`, {
-    exitCode: ExitCode.unreachable,
-    suggestions: [
-      'Is the address right and the server running? `cloud server start` runs one here.',
-    ],
-    cause: error,
-  });
-}
-
-function fromAnswer(error: HTTPError, server: string): AbortError {
-  const { statusCode, body } = error.response;
-  const json = parseJson(typeof body === 'string' ? body : '');
-  const problem = Problem.safeParse(json);
-  const oauth = OAuthError.safeParse(json);
-  if (!problem.success && !oauth.success) {
-    const exitCode =
-      statusCode === 401 || statusCode === 403 ? ExitCode.auth : ExitCode.unreachable;
-    return new AbortError(
-      'not-our-server',
-      `${server} answered ${statusCode}, not as this server does.`,
-      {
-        exitCode,
-        suggestions: ['Check the address, and any proxy in between.'],
-        details: { status: statusCode },
-      },
-    );
-  }
-  const code = problem.success ? problem.data.code : (oauth.data?.error ?? 'failed');
-  const text = problem.success
-    ? (problem.data.detail ?? problem.data.title)
-    : (oauth.data?.error_description ?? code);
-  return new AbortError(code, text, forStatus(statusCode, problem.data));
-}
-
-function forStatus(status: number, problem: Problem | undefined): AbortDetails {
-  const details: Record<string, unknown> = { status };
-  if (problem?.field !== undefined) details['field'] = problem.field;
-  // 400 on the token endpoint is RFC 6749's answer to a bad grant, which is an invalid key.
-  if (status === 401 || (status === 400 && problem === undefined)) {
-    return { exitCode: ExitCode.auth, suggestions: ['Sign in again: cloud login'], details };
-  }
-  if (status === 403) return { exitCode: ExitCode.auth, details };
-  if (status === 429 || status >= 500) {
-    return { exitCode: ExitCode.unreachable, suggestions: ['Try again in a moment.'], details };
-  }
-  return { exitCode: ExitCode.failed, details };
-}
-
-function notSignedIn(): AbortError {
-  return new AbortError('not-signed-in', 'You are not signed in.', {
-    exitCode: ExitCode.auth,
-    suggestions: ['cloud login'],
-  });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function reason(error: RequestError): string {
-  const known: Record<string, string> = {
-    ECONNREFUSED: 'the connection was refused',
-    ECONNRESET: 'the connection was cut',
-    EPROTO: 'it does not speak TLS; is it http://, without the s?',
-    ENOTFOUND: 'the name is not known',
-    EAI_AGAIN: 'the name cannot be looked up now',
-    ETIMEDOUT: 'no answer in time',
-    ERR_INVALID_URL: 'not a URL',
-    DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted',
-    CERT_HAS_EXPIRED: 'its certificate has expired',
-  };
-  return known[error.code] ?? error.message;
+function present(fields: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const set = Object.entries(fields).filter((field) => field[1] !== undefined);
+  return Object.fromEntries(set as [string, string][]);
 }

@@ -7,32 +7,25 @@ export interface ApiKeySource {
   /** `--token-stdin` was given. */
   stdin: boolean;
   env: NodeJS.ProcessEnv;
-  interactive: boolean;
-  signal: AbortSignal;
 }
 
 /**
- * The API key: from standard input, from `CLOUD_TOKEN`, or asked for on a terminal.
+ * The API key: from standard input or from `CLOUD_TOKEN`.
  *
- * @throws AbortError `no-token` (4) when there is none and nobody to ask
+ * @throws AbortError `no-token` (4) when there is none
  */
-export async function readApiKey(source: ApiKeySource): Promise<string> {
-  const key = await firstKey(source);
+export async function readApiKey({ stdin, env }: ApiKeySource): Promise<string> {
+  const key = stdin ? (await text(process.stdin)).trim() : (env['CLOUD_TOKEN']?.trim() ?? '');
   if (key === '') {
-    throw new AbortError('no-token', 'There is no API key to sign in with.', {
+    throw new AbortError('no-token', 'There is nothing to sign in with.', {
       exitCode: ExitCode.auth,
-      suggestions: ['Set CLOUD_TOKEN, or give it on standard input: --token-stdin < key.txt'],
+      suggestions: [
+        'On a terminal: cloud login',
+        'With an API key: set CLOUD_TOKEN, or --token-stdin < key.txt',
+        'With a password: cloud login --username NAME --password-stdin < password.txt',
+      ],
     });
   }
   registerSecret(key);
   return key;
-}
-
-async function firstKey(source: ApiKeySource): Promise<string> {
-  if (source.stdin) return (await text(process.stdin)).trim();
-  const given = source.env['CLOUD_TOKEN']?.trim() ?? '';
-  if (given !== '') return given;
-  if (!source.interactive) return '';
-  const { askSecret } = await import('../output/prompt.ts');
-  return askSecret('API key:', source.signal);
 }

@@ -3,6 +3,7 @@ import { whyNoMount } from '../onboarding/mode.ts';
 import type { SetupDeps, SetupOptions } from '../onboarding/request.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import type { Output } from '../output/output.ts';
 import { inHome } from '../platform/places.ts';
 import { readConfiguration, type Configuration, type SetupMode } from '../session/configuration.ts';
 import { openSession } from '../session/open.ts';
@@ -14,9 +15,12 @@ import {
   type NamedContext,
   type SessionFlags,
 } from '../session/settings.ts';
+import { signIn, type SignedIn } from '../session/sign-in.ts';
 import { readApiKey } from './api-key-input.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
+import { secretsForSignIn } from './secret-storage.ts';
 import { askMode, askServer } from './setup-questions.ts';
+import { requestSignIn } from './sign-in-request.ts';
 
 interface SetupFlags {
   mode?: SetupMode | undefined;
@@ -26,12 +30,14 @@ interface SetupFlags {
   rclone?: string | undefined;
   'token-stdin': boolean;
   'insecure-storage': boolean;
+  tenant?: string | undefined;
+  browser?: boolean | undefined;
   context?: string | undefined;
   server?: string | undefined;
 }
 
 type SetupRun = Pick<SetupDeps, 'host' | 'signal' | 'confirm' | 'onFirstSync'> & {
-  interactive: boolean;
+  out: Output;
 };
 
 /**
@@ -42,9 +48,10 @@ export async function setupRequest(
   flags: SetupFlags,
   run: SetupRun,
 ): Promise<{ options: SetupOptions; deps: SetupDeps }> {
-  const { host, interactive, signal, confirm, onFirstSync } = run;
+  const { host, out, signal, confirm, onFirstSync } = run;
+  const { interactive } = out.options;
   const newKey = flags['token-stdin'];
-  const secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
+  let secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
   const configuration = await readConfiguration(host);
   const known = contextIfAny(configuration, flags);
   if (known === undefined && flags.server === undefined && flags.context !== undefined) {
@@ -52,9 +59,8 @@ export async function setupRequest(
   }
   const startedBefore = known === undefined ? undefined : configuration.folders[known.name]?.mode;
   const mode = flags.mode ?? (newKey || hasToken(host) ? undefined : startedBefore);
-  const source = { stdin: newKey, env: host.env, interactive, signal };
   let server = flags.server;
-  let asked: string | undefined;
+  let signedInNow: SignedIn | undefined;
   const options: SetupOptions = {
     flags: { context: flags.context, server },
     mode,
@@ -63,7 +69,6 @@ export async function setupRequest(
     profile: flags.profile,
     rclonePath: flags.rclone,
     newKey,
-    keepKey: newKey || !hasToken(host),
   };
   if (interactive) {
     if (flags.mode === undefined) {
@@ -76,13 +81,21 @@ export async function setupRequest(
     }
     const needsKey = !newKey && !hasToken(host);
     if (needsKey && !(await isSignedIn(host, options.flags, { secrets, signal }))) {
-      asked = await readApiKey(source);
+      secrets = await secretsForSignIn(host, flags, { out, signal });
+      const address = (await resolveServer(host, options.flags)).url;
+      signedInNow = await requestSignIn(address, flags, { host, out, secrets, signal });
+      options.flags.context = signedInNow.context;
     }
   }
   const deps: SetupDeps = {
     ...{ host, signal, confirm, onFirstSync, secrets },
-    server: async () => (await resolveServer(host, { context: flags.context, server })).url,
-    apiKey: async () => asked ?? (await readApiKey({ ...source, interactive: false })),
+    signIn: async () => {
+      const { url } = await resolveServer(host, { context: flags.context, server });
+      const apiKey = await readApiKey({ stdin: newKey, env: host.env });
+      const store = newKey || !hasToken(host);
+      return signIn({ server: url, apiKey, contextName: flags.context, store }, host, secrets);
+    },
+    signedInNow,
     mountSupervisor: mountSupervisor(flags.rclone),
   };
   return { options, deps };

@@ -2,11 +2,38 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
-  static override summary = 'Sign in to a server with an API key.';
+  static override summary =
+    'Sign in to a server: in a browser, with a password or with an API key.';
   static override description =
-    'The key is read from standard input, from CLOUD_TOKEN or, on a terminal, asked for; never from a flag.';
+    'On a terminal a code is shown, to be approved in a browser on this or any other device. Passwords and keys are read from standard input, from CLOUD_TOKEN or from a hidden prompt, never from a flag.';
   static override flags = {
-    'token-stdin': Flags.boolean({ description: 'Read the API key from standard input.' }),
+    username: Flags.string({
+      description: 'Sign in with this user name and a password.',
+      helpValue: 'NAME',
+      exclusive: ['token-stdin', 'device'],
+    }),
+    'password-stdin': Flags.boolean({
+      description: 'Read the password from standard input.',
+      dependsOn: ['username'],
+    }),
+    'token-stdin': Flags.boolean({
+      description: 'Read an API key from standard input.',
+      exclusive: ['device'],
+    }),
+    tenant: Flags.string({
+      description: 'Tenant to work in, where you belong to several.',
+      helpValue: 'SLUG',
+      env: 'CLOUD_TENANT',
+    }),
+    device: Flags.boolean({
+      description: 'Show a code to approve in a browser also where this is no terminal.',
+    }),
+    browser: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'Open a browser where there is one.',
+      env: 'CLOUD_BROWSER',
+    }),
     'insecure-storage': Flags.boolean({
       description: 'Without a keychain, keep the secrets in a file only your user can read.',
       env: 'CLOUD_INSECURE_STORAGE',
@@ -14,31 +41,31 @@ export default class Login extends BaseCommand<typeof Login> {
   };
   static override examples = [
     {
-      description: 'Sign in to your own server with a key that lies in a file',
-      command:
-        '<%= config.bin %> <%= command.id %> --server https://cloud.example --token-stdin < key.txt',
+      description: 'Approve a code in the browser',
+      command: '<%= config.bin %> <%= command.id %> --server https://cloud.example',
     },
     {
-      description: 'Be asked for the key',
-      command: '<%= config.bin %> <%= command.id %>',
+      description: 'With a password, in a script',
+      command:
+        '<%= config.bin %> <%= command.id %> --username ada --password-stdin --tenant acme < password.txt',
+    },
+    {
+      description: 'With an API key that lies in a file',
+      command: '<%= config.bin %> <%= command.id %> --token-stdin < key.txt',
     },
   ];
 
   override async run(): Promise<void> {
-    const { readApiKey } = await import('../cli/api-key-input.ts');
-    const { openSecretStore } = await import('../session/secret-store.ts');
+    const { requestSignIn } = await import('../cli/sign-in-request.ts');
+    const { secretsForSignIn } = await import('../cli/secret-storage.ts');
     const { resolveServer } = await import('../session/settings.ts');
-    const { signIn } = await import('../session/sign-in.ts');
     const { presentSignedIn } = await import('../session/present-session.ts');
-    const server = await resolveServer(this.host, this.flags);
-    const apiKey = await readApiKey({
-      stdin: this.flags['token-stdin'],
-      env: this.host.env,
-      interactive: this.out.options.interactive,
-      signal: this.signal,
-    });
-    const secrets = openSecretStore(this.host, { insecureStorage: this.flags['insecure-storage'] });
-    const options = { server: server.url, apiKey, contextName: this.flags.context, store: true };
-    this.out.result(await signIn(options, this.host, secrets), presentSignedIn);
+    const { host, out, signal, flags } = this;
+    const server = await resolveServer(host, flags);
+    const secrets = await secretsForSignIn(host, flags, { out, signal });
+    const result = await requestSignIn(server.url, flags, { host, out, secrets, signal });
+    // The code before it was an event of its own, so this is another line.
+    if (flags.device) out.final(result, presentSignedIn);
+    else out.result(result, presentSignedIn);
   }
 }

@@ -4,7 +4,7 @@ import { BaseCommand } from '../cli/base-command.ts';
 export default class Setup extends BaseCommand<typeof Setup> {
   static override summary = 'From nothing to a mounted or synced bucket.';
   static override description =
-    'Finds or installs rclone, signs in, gets keys for the bucket once, configures, and starts. Run it again after an interruption: it goes on. Without --mode it mounts where this machine can, else it syncs a folder.';
+    'Finds or installs rclone, signs in (on a terminal by a code that you approve in a browser), gets keys for the bucket once, configures, and starts. Run it again after an interruption: it goes on. Without --mode it mounts where this machine can, else it syncs a folder.';
   static override flags = {
     mode: Flags.option({
       description: 'Mount the bucket, sync a folder with it, or both.',
@@ -32,6 +32,17 @@ export default class Setup extends BaseCommand<typeof Setup> {
       env: 'CLOUD_RCLONE',
     }),
     'token-stdin': Flags.boolean({ description: 'Read the API key from standard input.' }),
+    tenant: Flags.string({
+      description: 'Tenant to work in, where you belong to several.',
+      helpValue: 'SLUG',
+      env: 'CLOUD_TENANT',
+    }),
+    browser: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'Open a browser for the sign-in where there is one.',
+      env: 'CLOUD_BROWSER',
+    }),
     'insecure-storage': Flags.boolean({
       description: 'Without a keychain, keep the secrets in a file only your user can read.',
       env: 'CLOUD_INSECURE_STORAGE',
@@ -58,7 +69,7 @@ export default class Setup extends BaseCommand<typeof Setup> {
     const { runTasks } = await import('../output/tasks.ts');
     const { options, deps } = await setupRequest(this.flags, {
       host: this.host,
-      interactive: this.out.options.interactive,
+      out: this.out,
       signal: this.signal,
       confirm: (question) => this.confirm(question),
       onFirstSync: (plan) => this.out.event({ type: 'first-sync', ...plan }),

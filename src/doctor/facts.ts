@@ -31,7 +31,7 @@ export interface DoctorDeps {
   /** A file of /proc; undefined when there is none. */
   readSystemFile: (path: string) => Promise<string | undefined>;
   space: (path: string) => Promise<Space>;
-  openKeychain: () => Promise<Keychain>;
+  openKeychain: (item: string) => Promise<Keychain>;
   installRclone: (host: Host, signal: AbortSignal) => Promise<Rclone>;
   reach: (url: string, options: { env: NodeJS.ProcessEnv; signal: AbortSignal }) => Promise<Reach>;
 }

@@ -3,6 +3,7 @@ import type { Rclone } from '../rclone/rclone.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import type { SetupMode } from '../session/configuration.ts';
 import type { SecretStore } from '../session/secret-store.ts';
+import type { SignedIn } from '../session/sign-in.ts';
 import type { SessionFlags } from '../session/settings.ts';
 
 export interface SetupOptions {
@@ -16,8 +17,6 @@ export interface SetupOptions {
   rclonePath: string | undefined;
   /** Whether to sign in anew although somebody is signed in: a key was given. */
   newKey: boolean;
-  /** Whether the key is kept; `CLOUD_TOKEN` is its owner's business. */
-  keepKey: boolean;
 }
 
 /** What is synced with what, and how. */
@@ -52,8 +51,10 @@ export interface SetupDeps {
   host: Host;
   secrets: SecretStore;
   signal: AbortSignal;
-  server: () => Promise<string>;
-  apiKey: () => Promise<string>;
+  /** Signs in with the key that was given, where nobody is signed in or a new key was given. */
+  signIn: () => Promise<SignedIn>;
+  /** Somebody has just signed in at the terminal. */
+  signedInNow: SignedIn | undefined;
   /** How the process that serves a mount is started. */
   mountSupervisor: { command: string; args: readonly string[] };
   /** Hears what the first sync would do with files that are there already, before it is agreed to. */

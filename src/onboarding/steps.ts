@@ -10,7 +10,6 @@ import type { Rclone } from '../rclone/rclone.ts';
 import { ensureBucketKey, type BucketKeyResult } from '../session/bucket-key.ts';
 import { foldersOf, rememberFolders, type Folders } from '../session/folders.ts';
 import { openSession, type Session } from '../session/open.ts';
-import { signIn } from '../session/sign-in.ts';
 import type { SetupMode } from '../session/configuration.ts';
 import type { SessionFlags } from '../session/settings.ts';
 import { checkFolders } from './check-folders.ts';
@@ -75,18 +74,10 @@ export function signInStep(options: SetupOptions, deps: SetupDeps, progress: Pro
       if (session !== undefined) {
         progress.session = session;
         progress.folders = await foldersFor(options, host, session);
-        return `as before, for ${session.context.tenant.name}`;
+        const before = deps.signedInNow === undefined ? 'as before, ' : '';
+        return `${before}for ${session.context.tenant.name}`;
       }
-      const { context, tenant } = await signIn(
-        {
-          server: await deps.server(),
-          apiKey: await deps.apiKey(),
-          contextName: options.flags.context,
-          store: options.keepKey,
-        },
-        host,
-        secrets,
-      );
+      const { context, tenant } = await deps.signIn();
       progress.session = await openSession(host, { context }, { secrets, signal });
       // Seen before a key is asked for: a mistake in a path should cost nothing.
       progress.folders = await foldersFor(options, host, progress.session);

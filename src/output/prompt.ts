@@ -7,11 +7,17 @@ export async function askYesNo(question: string, signal: AbortSignal): Promise<b
   return /^y(es)?$/i.test(answer.trim());
 }
 
+/** The same where yes is the default. */
+export async function askYes(question: string, signal: AbortSignal): Promise<boolean> {
+  const answer = await ask(`${question} [Y/n] `, signal, process.stderr);
+  return !/^no?$/i.test(answer.trim());
+}
+
 export async function askText(question: string, signal: AbortSignal): Promise<string> {
   return (await ask(`${question} `, signal, process.stderr)).trim();
 }
 
-/** Asks without showing what is typed. */
+/** Asks without showing what is typed. Nothing of it is cut off: a password may end with a space. */
 export async function askSecret(question: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(`${question} `);
   const nowhere = new Writable({
@@ -21,7 +27,7 @@ export async function askSecret(question: string, signal: AbortSignal): Promise<
   });
   const answer = await ask('', signal, nowhere);
   process.stderr.write('\n');
-  return answer.trim();
+  return answer;
 }
 
 async function ask(

@@ -6,7 +6,8 @@ import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { BucketAccess } from './bucket-access.ts';
-import { STORED, storedBucketKey, toBucketAccess, type Session } from './open.ts';
+import { storedBucketKey, toBucketAccess, type Session } from './open.ts';
+import { STORED } from './tokens.ts';
 
 /** A key that ends sooner than this is replaced. */
 const RENEW_BEFORE_MS = 24 * 3_600_000;

@@ -16,6 +16,8 @@ const Context = z.object({
   tenant: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
   /** The credential's subject as the server names it. */
   account: z.string(),
+  /** User name, where the credential belongs to somebody. */
+  user: z.optional(z.string()),
 });
 /** A server, an account and a tenant under one name. */
 export type Context = z.infer<typeof Context>;

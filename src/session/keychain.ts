@@ -5,17 +5,17 @@ export interface Keychain {
 }
 
 const SERVICE = 'cloud-cli';
-const ACCOUNT = 'secrets-key';
 
 /**
- * The system's keychain. On Linux the Secret Service is required by name: left to choose, the
- * library falls back to the kernel keyring, which forgets the key at the end of the session.
+ * The system's keychain, and in it the item `account`. On Linux the Secret Service is required by
+ * name: left to choose, the library falls back to the kernel keyring, which forgets the key at the
+ * end of the session.
  *
  * @throws Error when there is none, or it is locked
  */
-export async function openKeychain(): Promise<Keychain> {
+export async function openKeychain(account: string): Promise<Keychain> {
   const { AsyncEntry } = await import('@napi-rs/keyring');
-  const entry = new AsyncEntry(SERVICE, ACCOUNT, { linux: { store: 'secret-service' } });
+  const entry = new AsyncEntry(SERVICE, account, { linux: { store: 'secret-service' } });
   return {
     get: async () => {
       const text = await entry.getPassword();
@@ -29,4 +29,9 @@ export async function openKeychain(): Promise<Keychain> {
       }
     },
   };
+}
+
+/** Whether the keychain's error means that it is there and was not opened. Its words, measured. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof Error && /dismissed|locked/i.test(error.message);
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
@@ -7,8 +8,7 @@ import { acquireLock } from '../platform/lock.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { registerSecret } from '../output/redact.ts';
-import { readConfiguration, updateConfiguration } from './configuration.ts';
-import { openKeychain, type Keychain } from './keychain.ts';
+import { KeySource, type KeyChoice, type KeyPlace, type KeySourceDeps } from './key-source.ts';
 
 /** keytar's interface, over a file that only a key from the keychain opens. */
 export interface SecretStore {
@@ -17,16 +17,22 @@ export interface SecretStore {
   deletePassword(service: string, account: string): Promise<boolean>;
   findPassword(service: string): Promise<string | null>;
   findCredentials(service: string): Promise<{ account: string; password: string }[]>;
-}
-
-export interface SecretStoreDeps {
-  openKeychain: () => Promise<Keychain>;
+  /**
+   * Sees that something can be stored before a person goes to the trouble of signing in. Secrets
+   * behind a keychain that does not open are put aside, once a person agrees; where, is returned.
+   *
+   * @throws AbortError `no-keychain`, `secrets-damaged`, `secrets-key-missing` (78)
+   */
+  prepare(): Promise<string | undefined>;
+  /** Where the key of what is stored lies. Opens nothing. */
+  place(): Promise<'keychain' | 'file' | 'none'>;
 }
 
 const Sealed = z.object({
   version: z.literal(1),
-  /** Where the key lies. */
+  /** Where the key lies, and which item of the keychain it is. */
   key: z.enum(['keychain', 'file']),
+  item: z.optional(z.string()),
   iv: z.string(),
   tag: z.string(),
   data: z.string(),
@@ -44,21 +50,21 @@ type Secrets = z.infer<typeof Secrets>;
  */
 export function openSecretStore(
   host: Host,
-  options: { insecureStorage?: boolean } = {},
-  deps: SecretStoreDeps = { openKeychain },
+  choice: KeyChoice = {},
+  deps?: KeySourceDeps,
 ): SecretStore {
   const file = join(host.places.config, 'secrets.json');
-  const keys = new KeySource(host, options.insecureStorage === true, deps);
+  const keys = new KeySource(host, choice, deps);
 
   const read = async (): Promise<Secrets> => {
     const sealed = await readSealed(file);
     if (sealed === undefined) return {};
-    const key = await keys.existing(sealed.key);
+    const key = await keys.existing(placeOf(sealed));
     const secrets = unseal(sealed, key, file);
     for (const accounts of Object.values(secrets)) Object.values(accounts).forEach(registerSecret);
     return secrets;
   };
-  const change = async <T>(edit: (secrets: Secrets) => T): Promise<T> => {
+  const locked = async <T>(work: () => Promise<T>): Promise<T> => {
     await ensurePrivateFolder(host.places.config);
     const lock = await acquireLock(join(host.places.state, 'locks', 'secrets.lock'), {
       command: 'change of the stored secrets',
@@ -66,15 +72,24 @@ export function openSecretStore(
       clock: host.clock,
     });
     try {
-      const secrets = await read();
-      const result = edit(secrets);
-      const { key, where } = await keys.forWriting(await readSealed(file));
-      await writeFileAtomic(file, `${JSON.stringify(seal(secrets, key, where))}\n`);
-      return result;
+      return await work();
     } finally {
       lock.release();
     }
   };
+  const write = async (secrets: Secrets): Promise<void> => {
+    const sealed = await readSealed(file);
+    const { key, ...place } = await keys.forWriting(sealed && placeOf(sealed));
+    await writeFileAtomic(file, `${JSON.stringify(seal(secrets, key, place))}\n`);
+    if (place.where === 'keychain') await keys.removeFile();
+  };
+  const change = <T>(edit: (secrets: Secrets) => T): Promise<T> =>
+    locked(async () => {
+      const secrets = await read();
+      const result = edit(secrets);
+      await write(secrets);
+      return result;
+    });
   return {
     getPassword: async (service, account) => (await read())[service]?.[account] ?? null,
     setPassword: (service, account, password) => {
@@ -97,87 +112,28 @@ export function openSecretStore(
         account,
         password,
       })),
+    prepare: () =>
+      locked(async () => {
+        const [secrets, aside] = await read()
+          .then((found) => [found, undefined] as const)
+          .catch(async (error: unknown) => [{}, await putAside(file, keys, error)] as const);
+        await write(secrets);
+        return aside;
+      }),
+    place: async () => (await readSealed(file))?.key ?? 'none',
   };
 }
 
-/** Finds or makes the 32-byte key, in the keychain or in the file that a person chose instead. */
-class KeySource {
-  readonly #host: Host;
-  readonly #insecure: boolean;
-  readonly #deps: SecretStoreDeps;
-  constructor(host: Host, insecure: boolean, deps: SecretStoreDeps) {
-    this.#host = host;
-    this.#insecure = insecure || /^(1|true|yes)$/i.test(host.env['CLOUD_INSECURE_STORAGE'] ?? '');
-    this.#deps = deps;
-  }
-
-  get #path(): string {
-    return join(this.#host.places.config, 'secrets.key');
-  }
-
-  async existing(where: Sealed['key']): Promise<Buffer> {
-    const key = where === 'file' ? await this.#fromFile() : await this.#fromKeychain();
-    if (key?.length !== 32) {
-      throw new AbortError(
-        'secrets-key-missing',
-        'The key that opens the stored secrets is gone.',
-        {
-          exitCode: ExitCode.needsPerson,
-          suggestions: [
-            `Remove ${join(this.#host.places.config, 'secrets.json')} and run: cloud setup`,
-          ],
-        },
-      );
-    }
-    return key;
-  }
-
-  async forWriting(sealed: Sealed | undefined): Promise<{ key: Buffer; where: Sealed['key'] }> {
-    if (sealed !== undefined) return { key: await this.existing(sealed.key), where: sealed.key };
-    const chosen = this.#insecure || (await readConfiguration(this.#host)).insecureStorage === true;
-    const key = randomBytes(32);
-    if (!chosen) {
-      try {
-        await (await this.#deps.openKeychain()).set(key);
-      } catch (error) {
-        throw noKeychain(error);
-      }
-      return { key, where: 'keychain' };
-    }
-    await updateConfiguration(this.#host, (configuration) => {
-      configuration.insecureStorage = true;
-    });
-    await writeFileAtomic(this.#path, key.toString('base64'));
-    return { key, where: 'file' };
-  }
-
-  async #fromFile(): Promise<Buffer | undefined> {
-    const text = await readTextIfExists(this.#path);
-    return text === undefined ? undefined : Buffer.from(text, 'base64');
-  }
-
-  async #fromKeychain(): Promise<Buffer | undefined> {
-    try {
-      return await (await this.#deps.openKeychain()).get();
-    } catch (error) {
-      throw noKeychain(error);
-    }
-  }
+/** Moved, never removed: the keychain may open again. @throws `error` when nobody agrees */
+async function putAside(file: string, keys: KeySource, error: unknown): Promise<string> {
+  if (!(await keys.mayStartAnew(error))) throw error;
+  const aside = file.replace(/\.json$/, `.locked-${randomBytes(4).toString('hex')}.json`);
+  await rename(file, aside);
+  return aside;
 }
 
-function noKeychain(cause: unknown): AbortError {
-  return new AbortError(
-    'no-keychain',
-    'This system has no keychain that is open, so there is no safe place for your keys.',
-    {
-      exitCode: ExitCode.needsPerson,
-      suggestions: [
-        'Unlock or install one (on Linux: gnome-keyring or KWallet), or',
-        'accept a key file that only your user can read: --insecure-storage (CLOUD_INSECURE_STORAGE=1)',
-      ],
-      cause,
-    },
-  );
+function placeOf({ key, item }: Sealed): KeyPlace {
+  return { where: key, item };
 }
 
 async function readSealed(file: string): Promise<Sealed | undefined> {
@@ -190,13 +146,14 @@ async function readSealed(file: string): Promise<Sealed | undefined> {
   }
 }
 
-function seal(secrets: Secrets, key: Buffer, where: Sealed['key']): Sealed {
+function seal(secrets: Secrets, key: Buffer, { where, item }: KeyPlace): Sealed {
   const iv = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, iv);
   const data = Buffer.concat([cipher.update(JSON.stringify(secrets), 'utf8'), cipher.final()]);
   return {
     version: 1,
     key: where,
+    ...(item === undefined ? {} : { item }),
     iv: iv.toString('base64'),
     tag: cipher.getAuthTag().toString('base64'),
     data: data.toString('base64'),

@@ -4,17 +4,14 @@ import type { Host } from '../platform/host.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { readConfiguration, updateConfiguration, type Configuration } from './configuration.ts';
-import { exchangeApiKey, openSession, STORED, storedBucketKey, type Session } from './open.ts';
 import type { SecretStore } from './secret-store.ts';
-import { contextFor, normalizeServer, type SessionFlags } from './settings.ts';
+import { normalizeServer } from './settings.ts';
+import { exchangeApiKey, keepTokens, STORED, storedSession, type Grant } from './tokens.ts';
 
 export interface SignInOptions {
   server: string;
-  apiKey: string;
   /** Name of the context; by default the tenant's slug. */
   contextName?: string | undefined;
-  /** Keep the key for later runs. False for `CLOUD_TOKEN`, which its owner keeps. */
-  store: boolean;
 }
 
 export interface SignedIn {
@@ -22,81 +19,100 @@ export interface SignedIn {
   server: string;
   account: string;
   tenant: { id: string; slug: string; name: string };
+  /** What the later runs renew their tokens with. */
+  signed_in_by: 'session' | 'api_key' | 'CLOUD_TOKEN';
 }
 
 /**
  * Signs in with an API key: exchanges it once to see that it works, then stores it and makes its
- * tenant the current context. Nothing is stored when any of that fails.
+ * tenant the current context. Nothing is stored when any of that fails. `store` is false for
+ * `CLOUD_TOKEN`, which its owner keeps.
  *
  * @throws AbortError `token-malformed`, `invalid_grant` (4), `no-tenant` (4), `server-unreachable` (5)
  */
 export async function signIn(
-  options: SignInOptions,
+  options: SignInOptions & { apiKey: string; store: boolean },
   host: Host,
   secrets: SecretStore,
 ): Promise<SignedIn> {
   const server = normalizeServer(options.server);
-  const { token, lifeMs } = await exchangeApiKey(server, options.apiKey);
-  const me = await createApiClient({ server, token: () => Promise.resolve(token) }).me();
-  const tenant = tenantOf(me);
-  const configuration = await readConfiguration(host);
-  const name = contextName(configuration, options.contextName, server, tenant);
+  const grant = await exchangeApiKey(server, options.apiKey);
+  const found = await account(host, { ...options, server }, grant);
   if (options.store) {
-    await secrets.setPassword(STORED.apiKey, name, options.apiKey);
-    const cached = { token, expiresAt: host.clock.now() + lifeMs };
-    await secrets.setPassword(STORED.accessToken, name, JSON.stringify(cached));
+    const replaced = await storedSession(found.name, secrets);
+    await secrets.setPassword(STORED.apiKey, found.name, options.apiKey);
+    await keepTokens(grant, found.name, host, secrets);
+    await secrets.deletePassword(STORED.session, found.name);
+    if (replaced !== undefined) await endQuietly(server, replaced.refreshToken);
   }
-  await updateConfiguration(host, (latest) => {
-    latest.contexts[name] = { server, tenant, account: me.subject };
-    latest.currentContext = name;
-  });
-  return { context: name, server, account: me.subject, tenant };
-}
-
-export interface SignedOut {
-  /** Null: nobody was signed in, which is what was wanted. */
-  context: string | null;
-  /**
-   * What became of this machine's bucket key: `none` was there, or the server could not be asked
-   * (`unreachable`) or did not let us (`refused`), and the key stays valid.
-   */
-  revocation: 'revoked' | 'none' | 'unreachable' | 'refused';
+  return useContext(host, server, found, options.store ? 'api_key' : 'CLOUD_TOKEN');
 }
 
 /**
- * Signs out: revokes this machine's bucket key on the server, then forgets the secrets and the
- * context. Idempotent. `check` may refuse, before anything is done.
+ * Signs in with the tokens of a new session (device flow, password). When they cannot be kept, the
+ * session is ended again.
+ *
+ * @throws AbortError `no-tenant`, `other-tenant` (4)
  */
-export async function signOut(
+export async function signInWithSession(
+  options: SignInOptions & { grant: Grant },
   host: Host,
-  flags: SessionFlags,
-  deps: { signal: AbortSignal; check: (context: string) => void },
-): Promise<SignedOut> {
-  const known = contextFor(await readConfiguration(host), flags);
-  if (known === undefined) return { context: null, revocation: 'none' };
-  deps.check(known.name);
-  const session = await openSession(host, flags, { signal: deps.signal });
-  const { api, context, secrets } = session;
-  const key = await storedBucketKey(secrets, context.name);
-  const revocation = key === undefined ? 'none' : await revoke(api, key.id);
-  for (const service of Object.values(STORED)) await secrets.deletePassword(service, context.name);
-  await updateConfiguration(host, (configuration) => {
-    const { [context.name]: _forgotten, ...others } = configuration.contexts;
-    configuration.contexts = others;
-    if (configuration.currentContext === context.name) delete configuration.currentContext;
-  });
-  return { context: context.name, revocation };
+  secrets: SecretStore,
+): Promise<SignedIn> {
+  const server = normalizeServer(options.server);
+  const { grant } = options;
+  try {
+    const found = await account(host, { ...options, server }, grant);
+    const replaced = await storedSession(found.name, secrets);
+    await keepTokens(grant, found.name, host, secrets);
+    await secrets.deletePassword(STORED.apiKey, found.name);
+    if (replaced !== undefined) await endQuietly(server, replaced.refreshToken);
+    return await useContext(host, server, found, 'session');
+  } catch (error) {
+    if (grant.refresh !== undefined) await endQuietly(server, grant.refresh.token);
+    throw error;
+  }
 }
 
-async function revoke(api: Session['api'], id: string): Promise<SignedOut['revocation']> {
+interface Account {
+  name: string;
+  me: Me;
+  tenant: SignedIn['tenant'];
+}
+
+async function account(host: Host, options: SignInOptions, grant: Grant): Promise<Account> {
+  const { server } = options;
+  const token = (): Promise<string> => Promise.resolve(grant.accessToken);
+  const me = await createApiClient({ server, token }).me();
+  const tenant = tenantOf(me);
+  const configuration = await readConfiguration(host);
+  const wanted = { server, tenant, user: me.user?.username };
+  return { name: contextName(configuration, options.contextName, wanted), me, tenant };
+}
+
+async function useContext(
+  host: Host,
+  server: string,
+  { name, me, tenant }: Account,
+  by: SignedIn['signed_in_by'],
+): Promise<SignedIn> {
+  const user = me.user?.username;
+  await updateConfiguration(host, (latest) => {
+    latest.contexts[name] = {
+      ...{ server, tenant, account: me.subject },
+      ...(user === undefined ? {} : { user }),
+    };
+    latest.currentContext = name;
+  });
+  return { context: name, server, account: user ?? me.subject, tenant, signed_in_by: by };
+}
+
+/** A session that nobody will use again; it ends by itself when the server cannot be asked. */
+async function endQuietly(server: string, refreshToken: string): Promise<void> {
   try {
-    await api.revokeMountCredential(id);
-    return 'revoked';
+    await createApiClient({ server, timeoutMs: 5000 }).revokeToken(refreshToken);
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
-    // Gone already is what was wanted.
-    if (error.details['status'] === 404) return 'revoked';
-    return error.exitCode === ExitCode.unreachable ? 'unreachable' : 'refused';
   }
 }
 
@@ -104,41 +120,51 @@ function tenantOf(me: Me): SignedIn['tenant'] {
   if (me.tenant !== null) return me.tenant;
   throw new AbortError(
     'no-tenant',
-    'This key belongs to no tenant, so there is no bucket to reach.',
+    'This sign-in belongs to no tenant, so there is no bucket to reach.',
     {
       exitCode: ExitCode.auth,
-      suggestions: ['Ask whoever runs the server for a key of your tenant.'],
+      suggestions: ['Ask whoever runs the server to make you a member of a tenant.'],
     },
   );
 }
 
+interface Wanted {
+  server: string;
+  tenant: SignedIn['tenant'];
+  user: string | undefined;
+}
+
 /**
  * The named context, or the first free one after the tenant's slug. A context never changes its
- * tenant or server: its folders and keys would meet another tenant's bucket.
+ * tenant, server or user: its folders and keys would meet another tenant's bucket, or pass to
+ * somebody else. A key that belongs to nobody and a user may follow one another.
  *
  * @throws AbortError `other-tenant` (4)
  */
 function contextName(
   configuration: Configuration,
-  wanted: string | undefined,
-  server: string,
-  tenant: SignedIn['tenant'],
+  named: string | undefined,
+  { server, tenant, user }: Wanted,
 ): string {
   const mayBe = (name: string): boolean => {
     const taken = configuration.contexts[name];
-    return taken === undefined || (taken.server === server && taken.tenant.id === tenant.id);
+    if (taken === undefined) return true;
+    const sameUser = taken.user === undefined || user === undefined || taken.user === user;
+    return taken.server === server && taken.tenant.id === tenant.id && sameUser;
   };
-  if (wanted === undefined) {
-    const host = `${tenant.slug}@${new URL(server).host}`;
+  if (named === undefined) {
+    const { slug } = tenant;
+    const host = `${slug}@${new URL(server).host}`;
     for (let count = 1; ; count += 1) {
-      const free = [tenant.slug, host, `${host}-${count + 1}`].find(mayBe);
+      const usual = [slug, host, ...(user === undefined ? [] : [`${user}-${slug}`])];
+      const free = [...usual, `${host}-${count + 1}`].find(mayBe);
       if (free !== undefined) return free;
     }
   }
-  if (mayBe(wanted)) return wanted;
+  if (mayBe(named)) return named;
   throw new AbortError(
     'other-tenant',
-    `The context ${wanted} belongs to another tenant than this key (${tenant.slug}).`,
+    `The context ${named} belongs to another account or tenant than this one (${tenant.slug}).`,
     {
       exitCode: ExitCode.auth,
       suggestions: ['Leave --context out, or choose another name for it.'],

@@ -1,38 +1,49 @@
 import type { Me } from '../api/contract/auth.ts';
 import type { Host } from '../platform/host.ts';
-import { readConfiguration } from './configuration.ts';
 import { storedBucketKey, type Session } from './open.ts';
+import { storedSession } from './tokens.ts';
 
 export interface WhoAmI {
+  /** User name; for a credential that belongs to nobody, what the server calls it. */
   account: string;
+  user: Me['user'];
+  role: Me['role'];
   /** What the server was shown. */
   kind: Me['kind'];
-  signed_in_by: 'CLOUD_TOKEN' | 'stored API key';
+  signed_in_by: 'CLOUD_TOKEN' | 'session' | 'API key';
+  /** What is behind the sign-in: ending this ends the access. */
+  credential: Me['credential'];
   scopes: string[];
   tenant: { id: string; slug: string; name: string };
   server: string;
   context: string;
   bucket: string | null;
-  /** Where the key of the stored secrets lies, in words. */
-  secrets: string;
+  /** Where the key of the stored secrets lies. */
+  secrets: 'keychain' | 'file' | 'none';
 }
 
 /** Asks the server who the session is; nothing is answered from memory. */
 export async function whoAmI(session: Session, host: Host): Promise<WhoAmI> {
-  const me = await session.api.me();
-  const tenant = me.tenant ?? session.context.tenant;
-  const stored = await storedBucketKey(session.secrets, session.context.name);
-  const { insecureStorage } = await readConfiguration(host);
+  const { api, context, secrets } = session;
+  const me = await api.me();
+  const tenant = me.tenant ?? context.tenant;
+  const stored = await storedBucketKey(secrets, context.name);
+  const { user, role, kind, scopes, credential } = me;
   return {
-    account: me.subject,
-    kind: me.kind,
-    signed_in_by: (host.env['CLOUD_TOKEN'] ?? '') === '' ? 'stored API key' : 'CLOUD_TOKEN',
-    scopes: me.scopes,
-    tenant,
-    server: session.context.server,
-    context: session.context.name,
+    ...{ account: user?.username ?? me.subject, user, role, kind },
+    signed_in_by: await signedInBy(session, host),
+    ...{ credential, scopes, tenant },
+    server: context.server,
+    context: context.name,
     bucket: stored !== undefined && stored.tenant_id === tenant.id ? stored.bucket_name : null,
-    secrets:
-      insecureStorage === true ? 'in a file that only your user can read' : 'in the keychain',
+    secrets: await secrets.place(),
   };
+}
+
+async function signedInBy(
+  { context, secrets }: Session,
+  host: Host,
+): Promise<WhoAmI['signed_in_by']> {
+  if ((host.env['CLOUD_TOKEN'] ?? '') !== '') return 'CLOUD_TOKEN';
+  return (await storedSession(context.name, secrets)) === undefined ? 'API key' : 'session';
 }

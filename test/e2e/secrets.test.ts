@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { STORED } from '../../src/session/open.ts';
+import { STORED } from '../../src/session/tokens.ts';
 import { openSecretStore } from '../../src/session/secret-store.ts';
 import { fakeProgram } from '../support/fake-program.ts';
 import { realRclone, rememberRealRclone } from '../support/rclone.ts';

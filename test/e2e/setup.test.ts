@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createApiClient } from '../../src/api/client.ts';
 import { openSecretStore } from '../../src/session/secret-store.ts';
-import { STORED } from '../../src/session/open.ts';
+import { STORED } from '../../src/session/tokens.ts';
 import { realRclone } from '../support/rclone.ts';
 import { runCloud } from '../support/run-cloud.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -274,7 +274,7 @@ describe('a context', () => {
     await setup(user, ['--server', gone.url], gone.apiKeyOf('acme'));
     await gone.close();
     const run = await runCloud(['logout', '--server', gone.url, '--json'], { env: user.env });
-    expect(JSON.parse(run.stdout)).toMatchObject({ context: 'acme', revocation: 'unreachable' });
+    expect(JSON.parse(run.stdout)).toMatchObject({ context: 'acme', bucket_key: 'unreachable' });
   });
 
   test('whose folder was not agreed to is not the one that bisync takes', async () => {
@@ -290,8 +290,8 @@ describe('a context', () => {
 
 describe('Ctrl-C on a terminal', () => {
   test.each([
-    ['at a question', [], 'API key:'],
-    ['in the middle of a step', ['--token-stdin'], 'Sign in'],
+    ['at a question', '', 'Your choice'],
+    ['in the middle of a step', '--mode bisync --token-stdin', 'Sign in'],
   ])('%s ends with 130 and says so', async (_where, args, seen) => {
     const silent = createTcpServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -299,8 +299,8 @@ describe('Ctrl-C on a terminal', () => {
     const user = await newUser();
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     await writeFile(join(user.root, 'key'), server.apiKeyOf('acme'));
-    const input = args.length > 0 ? ` < ${join(user.root, 'key')}` : '';
-    const line = `stty cols 80 rows 24; exec ${process.execPath} ${binary} setup --mode bisync --server ${url} ${args.join(' ')}${input}`;
+    const input = args !== '' ? ` < ${join(user.root, 'key')}` : '';
+    const line = `stty cols 80 rows 24; exec ${process.execPath} ${binary} setup --server ${url} ${args}${input}`;
     // util-linux: a terminal for the command, whose exit code it ends with.
     const run = execa('script', ['-qec', line, '/dev/null'], {
       env: user.env,

@@ -1,7 +1,7 @@
 import { ExitCode } from '../../output/exit-codes.ts';
 import { count } from '../../output/format.ts';
 import { compareVersions } from '../../rclone/rclone.ts';
-import { STORED } from '../../session/open.ts';
+import { STORED } from '../../session/tokens.ts';
 import type { Check } from '../check.ts';
 import type { Facts } from '../facts.ts';
 import { failure, ok, warning, type Observation } from '../finding.ts';
@@ -73,16 +73,18 @@ async function context(facts: Facts): Promise<Observation[]> {
 }
 
 async function secrets(facts: Facts): Promise<Observation[]> {
-  const { contexts, insecureStorage } = await facts.configuration();
+  const { contexts } = await facts.configuration();
   const store = await facts.secrets();
   // Opens the file with its key, whichever context it is for.
   const name = (await facts.context())?.name ?? Object.keys(contexts)[0] ?? '';
-  const stored = await store.getPassword(STORED.bucketKey, name);
-  const byChoice = insecureStorage === true || isSet(facts.host.env['CLOUD_INSECURE_STORAGE']);
-  if (byChoice) return [ok('Secrets are in a file that only your user can read, as you chose')];
-  if (stored !== null) return [ok('Secrets open with the key in the keychain')];
+  await store.getPassword(STORED.bucketKey, name);
+  const place = await store.place();
+  if (place === 'file' || isSet(facts.host.env['CLOUD_INSECURE_STORAGE'])) {
+    return [ok('Secrets are in a file that only your user can read, as you chose')];
+  }
+  if (place === 'keychain') return [ok('Secrets open with the key in the keychain')];
   try {
-    await (await facts.deps.openKeychain()).get();
+    await (await facts.deps.openKeychain('secrets-key')).get();
     return [ok('There is a keychain for the secrets')];
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);

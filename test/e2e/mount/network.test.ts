@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { STORED } from '../../../src/session/open.ts';
+import { STORED } from '../../../src/session/tokens.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
 import { startBrokenNetwork, type BrokenNetwork } from '../../support/broken-network.ts';
 import { mountTest, openMountUser, until, type MountUser } from '../../support/mount-user.ts';

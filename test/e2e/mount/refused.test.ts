@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { listRecords } from '../../../src/mount/record.ts';
 import { isRunning } from '../../../src/platform/processes.ts';
 import { rememberFolders } from '../../../src/session/folders.ts';
-import { STORED } from '../../../src/session/open.ts';
+import { STORED } from '../../../src/session/tokens.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
 import { isMounted, mountTest, openMountUser, until } from '../../support/mount-user.ts';
 import { environmentsOf } from '../../support/seen-processes.ts';

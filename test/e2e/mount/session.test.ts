@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { isRunning, signalProcess } from '../../../src/platform/processes.ts';
-import { STORED } from '../../../src/session/open.ts';
+import { STORED } from '../../../src/session/tokens.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
 import { isMounted, kill, mountTest, openMountUser, until } from '../../support/mount-user.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';

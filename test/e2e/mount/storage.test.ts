@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, afterAll, beforeAll, expect } from 'vitest';
 import { listRecords } from '../../../src/mount/record.ts';
 import { isRunning } from '../../../src/platform/processes.ts';
-import { STORED } from '../../../src/session/open.ts';
+import { STORED } from '../../../src/session/tokens.ts';
 import { openSecretStore } from '../../../src/session/secret-store.ts';
 import {
   isMounted,

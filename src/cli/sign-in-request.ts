@@ -1,0 +1,150 @@
+import { hostname, release, type } from 'node:os';
+import { text } from 'node:stream/consumers';
+import { createApiClient } from '../api/client.ts';
+import { Shown } from '../api/contract/auth.ts';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+import type { Output } from '../output/output.ts';
+import { hasBrowser, openBrowser } from '../platform/browser.ts';
+import type { Host } from '../platform/host.ts';
+import { deviceFlow, type DeviceCode } from '../session/device-flow.ts';
+import { passwordSignIn } from '../session/password.ts';
+import { deviceCodeEvent, presentDeviceCode } from '../session/present-session.ts';
+import type { SecretStore } from '../session/secret-store.ts';
+import { signIn, signInWithSession, type SignedIn } from '../session/sign-in.ts';
+import type { Grant } from '../session/tokens.ts';
+import { readApiKey } from './api-key-input.ts';
+
+export interface SignInFlags {
+  'token-stdin': boolean;
+  username?: string | undefined;
+  'password-stdin'?: boolean | undefined;
+  /** Slug of the tenant; asked for where a person has several. */
+  tenant?: string | undefined;
+  /** Shows a code also where nobody can be asked. */
+  device?: boolean | undefined;
+  browser?: boolean | undefined;
+  context?: string | undefined;
+}
+
+export interface SignInRun {
+  host: Host;
+  out: Output;
+  secrets: SecretStore;
+  signal: AbortSignal;
+}
+
+/**
+ * Signs in as the flags say: with an API key (`--token-stdin`, or `CLOUD_TOKEN`, which is stored),
+ * with a password, else by the device flow where somebody can read the code.
+ *
+ * @throws AbortError `no-token` (4) where there is no way
+ */
+export async function requestSignIn(
+  server: string,
+  flags: SignInFlags,
+  run: SignInRun,
+): Promise<SignedIn> {
+  const { host, out, secrets, signal } = run;
+  const options = { server, contextName: flags.context };
+  if (flags.username !== undefined) {
+    const grant = await byPassword(server, { ...flags, username: flags.username }, run);
+    return signInWithSession({ ...options, grant }, host, secrets);
+  }
+  const given = flags['token-stdin'] || (host.env['CLOUD_TOKEN'] ?? '').trim() !== '';
+  if (!given && (flags.device === true || out.options.interactive)) {
+    return signInWithSession(
+      { ...options, grant: await byDevice(server, flags, run) },
+      host,
+      secrets,
+    );
+  }
+  const apiKey = await readApiKey({ stdin: flags['token-stdin'], env: host.env });
+  signal.throwIfAborted();
+  return signIn({ ...options, apiKey, store: true }, host, secrets);
+}
+
+/** By a code that a person approves in a browser. */
+export function byDevice(
+  server: string,
+  flags: Pick<SignInFlags, 'tenant' | 'browser'>,
+  run: Omit<SignInRun, 'secrets'>,
+): Promise<Grant> {
+  const { host, signal } = run;
+  const proposal = flags.tenant === undefined ? {} : { tenant: flags.tenant };
+  return deviceFlow(
+    { ...device(), ...proposal },
+    {
+      ...{ api: createApiClient({ server, signal }), clock: host.clock, signal },
+      onCode: (code) => showCode(code, flags.browser !== false, run),
+    },
+  );
+}
+
+async function showCode(
+  code: DeviceCode,
+  mayOpen: boolean,
+  { host, out }: Omit<SignInRun, 'secrets'>,
+): Promise<void> {
+  out.event(deviceCodeEvent(code));
+  // Not a note, which --quiet would hide: without the code nothing goes on.
+  if (!out.json) out.options.stderr.write(`${presentDeviceCode(code, out)}\n`);
+  if (!mayOpen || !out.options.interactive || !hasBrowser(host)) return;
+  if (await openBrowser(code.addressWithCode)) out.note('It was opened in your browser.');
+}
+
+async function byPassword(
+  server: string,
+  flags: SignInFlags & { username: string },
+  { out, signal }: SignInRun,
+): Promise<Grant> {
+  const { interactive } = out.options;
+  const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant };
+  const request = {
+    ...{ username: flags.username, password: await readPassword(flags, interactive, signal) },
+    ...{ ...tenant, ...device() },
+  };
+  // What was piped in is at its end, so the terminal is not there for questions.
+  const mayAsk = interactive && flags['password-stdin'] !== true;
+  return passwordSignIn(
+    request,
+    createApiClient({ server, signal }),
+    mayAsk
+      ? async (tenants) => (await import('./sign-in-questions.ts')).askTenant(tenants, signal)
+      : undefined,
+  );
+}
+
+/** Spaces belong to it; only the line end that `echo` adds does not. */
+async function readPassword(
+  flags: SignInFlags,
+  interactive: boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  let password = '';
+  if (flags['password-stdin'] === true) {
+    password = (await text(process.stdin)).replace(/\r?\n$/, '');
+  } else if (interactive) {
+    const { askSecret } = await import('../output/prompt.ts');
+    password = await askSecret('Password:', signal);
+  }
+  if (password !== '') return password;
+  throw new AbortError('no-password', 'There is no password to sign in with.', {
+    exitCode: ExitCode.usage,
+    suggestions: ['Give it on standard input: --password-stdin < password.txt'],
+  });
+}
+
+/** How the server names this machine to people. */
+function device(): { device_name?: string; device_system?: string } {
+  const name = shown(hostname());
+  const system = shown(`${type()} ${release()}`);
+  return {
+    ...(name === undefined ? {} : { device_name: name }),
+    ...(system === undefined ? {} : { device_system: system }),
+  };
+}
+
+function shown(text: string): string | undefined {
+  return Shown.safeParse(text.trim().slice(0, 100)).data;
+}
