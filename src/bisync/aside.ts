@@ -62,9 +62,23 @@ export async function putBack(
   aside: string,
 ): Promise<void> {
   if ((await statOf(aside)) === undefined) return;
-  if (await placeNew(aside, target)) await syncFolder(dirname(target));
+  if (await nameAside(run, aside, target)) await syncFolder(dirname(target));
   else await keepAsConflictCopy(run, path, aside, { kept: 'local', open: true, from: 'local' });
   await run.journal.write({ type: 'aside-done', aside });
+}
+
+/**
+ * Gives a file that lies in the trash a name, never over something; it is gone from the trash then.
+ * The journal knows first: a crash in between leaves two names of one file.
+ */
+export async function nameAside(
+  run: RunContext,
+  aside: string,
+  to: string,
+  conflict?: ConflictRecord,
+): Promise<boolean> {
+  await run.journal.write({ type: 'naming', aside, to, ...(conflict && { conflict }) });
+  return placeNew(aside, to);
 }
 
 /**
@@ -90,16 +104,23 @@ export async function keepAsConflictCopy(
     const synced = head !== undefined && content !== undefined && isVersion(head, content);
     // Other devices name their copies of the cloud's version alike.
     if (head !== undefined && !synced) continue;
-    if (await placeNew(file, target)) await syncFolder(dirname(target));
+    const record: ConflictRecord = { path, copy, kept, open };
+    if (await nameAside(run, file, target, record)) await syncFolder(dirname(target));
     else if ((await hashStable(target, run.wait))?.md5 === content?.md5) await rm(file);
     else continue;
-    const record: ConflictRecord = { path, copy, kept, open };
-    run.tally.conflicts.push(record);
+    noteConflict(run, record);
     if (!synced) run.tally.newCopies.push(copy);
-    run.emit({ type: 'conflict', ...record });
-    run.activity.add({ type: 'conflict', ...record });
     return { copy, synced };
   }
+}
+
+/** A conflict that was met again after a crash counts once. */
+export function noteConflict(run: RunContext, record: ConflictRecord): void {
+  const { conflicts } = run.tally;
+  if (conflicts.some(({ path, copy }) => path === record.path && copy === record.copy)) return;
+  conflicts.push(record);
+  run.emit({ type: 'conflict', ...record });
+  run.activity.add({ type: 'conflict', ...record });
 }
 
 /**

@@ -30,6 +30,19 @@ const recordSchema = z.discriminatedUnion('type', [
     ...{ type: z.literal('aside'), path: z.string(), aside: z.string(), md5: z.string() },
     agreed: z.optional(z.boolean()),
   }),
+  /**
+   * The file that lies at `aside` is about to be named `to`, an absolute path. `conflict`: as the copy
+   * of a conflict, in which somebody else's version keeps the name.
+   */
+  z.object({
+    ...{ type: z.literal('naming'), aside: z.string(), to: z.string() },
+    conflict: z.optional(
+      z.object({
+        ...{ path: z.string(), kept: z.enum(['local', 'cloud']) },
+        ...{ copy: z.string(), open: z.boolean() },
+      }),
+    ),
+  }),
   /** What was moved aside is where it belongs. */
   z.object({ type: z.literal('aside-done'), aside: z.string() }),
   /** Both sides agree on this path; null: it is on neither side. */

@@ -60,11 +60,14 @@ export async function fingerprintOf(
   }
 }
 
+/** Two names of one file, whatever it holds. */
+export function isOneFile(a: Fingerprint, b: Fingerprint): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
 /** Same file, same content as far as the file system tells; a rename in between is no change. */
 export function isSameContent(a: Fingerprint, b: Fingerprint): boolean {
-  return (
-    a.device === b.device && a.inode === b.inode && a.size === b.size && a.modified === b.modified
-  );
+  return isOneFile(a, b) && a.size === b.size && a.modified === b.modified;
 }
 
 /**

@@ -266,7 +266,7 @@ function announce(run: RunContext, plan: Plan): void {
  * does what could not be put back from the trash: it is missing here, not deleted.
  */
 export async function settleRun(run: RunContext, hadBaseline: boolean): Promise<void> {
-  const { attempts, settled, asides } = await readLeftovers(run.pair.folder);
+  const { attempts, settled, asides, namings } = await readLeftovers(run.pair.folder);
   if (settled.size > 0 || !hadBaseline) await writeBaseline(run.pair.folder, run.baseline);
   const unsure = new Set(run.tally.problems.map(({ path }) => path));
   const records = [...attempts]
@@ -277,6 +277,10 @@ export async function settleRun(run: RunContext, hadBaseline: boolean): Promise<
   await restartJournal(run.pair.folder, [
     ...records,
     ...kept.map((each) => ({ type: 'aside' as const, ...each })),
+    ...kept.flatMap(({ aside }) => {
+      const naming = namings.get(aside);
+      return naming === undefined ? [] : [{ type: 'naming' as const, ...naming }];
+    }),
   ]);
 }
 

@@ -77,7 +77,8 @@ async function workAndRemember<T>(
   const at = new Date(run.now()).toISOString();
   // Those that were met just now, when what a crash had left was put back.
   const met = run.tally.conflicts.filter(({ open }) => open).map((each) => ({ ...each, at }));
-  const before = { ...stored, openConflicts: [...stored.openConflicts, ...met] };
+  const known = stored.openConflicts.filter(({ copy }) => !met.some((each) => each.copy === copy));
+  const before = { ...stored, openConflicts: [...known, ...met] };
   let after = before;
   try {
     const { memory, result } = await work(run, before);

@@ -2,11 +2,11 @@ import { lstat, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
 import { S3RequestError } from '../s3/errors.ts';
-import { hashMoved, putBack } from './aside.ts';
+import { hashMoved, noteConflict, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
-import { fingerprintOf, isTemporaryName } from './local-file.ts';
+import { fingerprintOf, isOneFile, isTemporaryName, type Fingerprint } from './local-file.ts';
 import { PathProblem } from './problems.ts';
-import { settle, type RunContext } from './run-context.ts';
+import { settle, type ConflictRecord, type RunContext } from './run-context.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
 
 /** Content that an interrupted run sent, or was about to send, by path. */
@@ -24,6 +24,8 @@ export interface Leftovers {
   temporaries: string[];
   /** Files that may lie in the trash although they belong to their path. */
   asides: { path: string; aside: string; md5: string; agreed?: boolean | undefined }[];
+  /** The last name that a file in the trash, or a temporary one, was about to get. */
+  namings: Map<string, { aside: string; to: string; conflict?: ConflictRecord | undefined }>;
 }
 
 export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
@@ -31,6 +33,7 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
   const attempts = new Map<string, { size: number; md5: string }>();
   const asides = new Map<string, Leftovers['asides'][number]>();
   const placings: Leftovers['placings'] = new Map();
+  const namings: Leftovers['namings'] = new Map();
   const temporaries: string[] = [];
   const uploads: Leftovers['uploads'] = [];
   for (const record of await readJournal(pairFolder)) {
@@ -50,6 +53,9 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
       case 'aside':
         asides.set(record.aside, record);
         break;
+      case 'naming':
+        namings.set(record.aside, record);
+        break;
       case 'aside-done':
         asides.delete(record.aside);
         break;
@@ -59,7 +65,10 @@ export async function readLeftovers(pairFolder: string): Promise<Leftovers> {
         placings.delete(record.path);
     }
   }
-  return { settled, attempts, uploads, placings, temporaries, asides: [...asides.values()] };
+  return {
+    ...{ settled, attempts, uploads, placings, temporaries, namings },
+    asides: [...asides.values()],
+  };
 }
 
 /**
@@ -78,8 +87,7 @@ export async function adoptPlaced(
       const ours = await fingerprintOf(temporary);
       const named = await fingerprintOf(await run.root.pathOf(path));
       if (ours === undefined || named === undefined) continue;
-      const isOneFile = ours.device === named.device && ours.inode === named.inode;
-      if (!isOneFile && String(ours.changed) === changed) continue;
+      if (!isOneFile(ours, named) && String(ours.changed) === changed) continue;
       if (dryRun) run.baseline.set(path, entry);
       else await settle(run, path, entry);
     } catch (error) {
@@ -101,6 +109,7 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
   for (const each of leftovers.asides) {
     const { path, aside } = each;
     try {
+      if (await endNaming(run, each, leftovers.namings.get(aside))) continue;
       const target = await run.root.pathOf(path, { createFolders: true });
       if (!(await exists(target)) || (await isUnsynced(run, each))) {
         await putBack(run, path, target, aside);
@@ -112,6 +121,45 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
       // Its folder has become something else meanwhile; the trash keeps the file.
       if (!(error instanceof PathProblem)) throw error;
     }
+  }
+  for (const { to, conflict } of leftovers.namings.values()) {
+    // Nobody was told, and a person should choose.
+    if (conflict?.open === true && (await exists(to))) noteConflict(run, conflict);
+  }
+}
+
+/**
+ * A crash between a file's new name and the end of its old one in the trash leaves two names of one
+ * file: what a program writes to one of two in the folder would be in both. The private one goes.
+ *
+ * @returns false when the file has no other name
+ */
+async function endNaming(
+  run: RunContext,
+  { path, aside }: Leftovers['asides'][number],
+  naming: { to: string; conflict?: ConflictRecord | undefined } | undefined,
+): Promise<boolean> {
+  if (naming === undefined) return false;
+  const { to, conflict } = naming;
+  const [ours, named] = [await fileAt(aside), await fileAt(to)];
+  if (ours === undefined || named === undefined || !isOneFile(ours, named)) return false;
+  if (conflict !== undefined) {
+    // The bucket's version was to have its name; that there is none is no delete.
+    if (!(await exists(await run.root.pathOf(path)))) await settle(run, path, null);
+    noteConflict(run, conflict);
+  }
+  await rm(aside);
+  await run.journal.write({ type: 'aside-done', aside });
+  return true;
+}
+
+/** Undefined for none, and for what is no file. */
+async function fileAt(path: string): Promise<Fingerprint | undefined> {
+  try {
+    return await fingerprintOf(path);
+  } catch (error) {
+    if (error instanceof PathProblem) return undefined;
+    throw error;
   }
 }
 

@@ -6,13 +6,13 @@ import type { Host } from '../platform/host.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
-import { moveAside, putBack } from './aside.ts';
+import { moveAside, nameAside, putBack } from './aside.ts';
 import { mustBeKnown } from './check.ts';
 import { chosenConflicts } from './choose-conflicts.ts';
 import { listConflicts, type FileConflict } from './conflict-list.ts';
 import { deleteRemote } from './delete.ts';
 import { storageEnding } from './endings.ts';
-import { hashStable, placeNew } from './local-file.ts';
+import { hashStable } from './local-file.ts';
 import { keptPath, machineName, originalOfConflict } from './names.ts';
 import type { BisyncOptions } from './options.ts';
 import { workOnPair } from './pair-work.ts';
@@ -143,7 +143,7 @@ async function giveName(run: RunContext, path: string, copy: string): Promise<st
   const aside = await takeAside(run, path, target);
   try {
     await moveCopy(run, copy, async (file) => {
-      if (!(await placeNew(file, target))) throw changedMeanwhile(path);
+      if (!(await nameAside(run, file, target))) throw changedMeanwhile(path);
       return target;
     });
   } catch (error) {
@@ -194,7 +194,7 @@ async function keepBoth(run: RunContext, { path, copy, since }: FileConflict): P
     for (let number = 1; ; number += 1) {
       other = keptPath(path, machine, date, number);
       const target = await run.root.pathOf(other);
-      if (await placeNew(file, target)) return target;
+      if (await nameAside(run, file, target)) return target;
     }
   });
   return other;

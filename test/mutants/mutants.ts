@@ -163,7 +163,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('conflict copies overwrite nothing', 'a copy is renamed over what has its name', [
     'bisync/aside.ts',
-    'if (await placeNew(file, target)) await syncFolder(dirname(target));',
+    'if (await nameAside(run, file, target, record)) await syncFolder(dirname(target));',
     "await (await import('node:fs/promises')).rename(file, target);\n    if (target !== '') await syncFolder(dirname(target));",
   ]),
   mutant('doubt keeps both: the local version', 'the loser of a conflict goes to the trash only', [

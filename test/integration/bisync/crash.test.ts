@@ -131,7 +131,7 @@ it('an edit that a crash left in the trash is kept beside a file that was writte
 /** A sync that is killed around the n-th file operation of a kind in the folder. */
 async function syncKilled(
   device: Device,
-  killAt: Exclude<SpawnOptions['killAt'], number | undefined>,
+  killAt: NonNullable<SpawnOptions['killAt']>,
   options: Partial<BisyncOptions> = {},
 ): Promise<void> {
   const child = await device.spawn(options, { killAt });

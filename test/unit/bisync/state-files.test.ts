@@ -77,8 +77,11 @@ describe('the journal', () => {
     const placing = { type: 'placing', temporary: '/t', changed: '1', entry } as const;
     for (const path of ['e', 'f']) await second.write({ ...placing, path });
     await second.write({ type: 'settled', path: 'f', entry });
+    const naming = { type: 'naming', aside: '/t/d', to: '/d' } as const;
+    await second.write({ ...naming, to: '/taken' });
+    await second.write(naming);
     await second.close();
-    expect(await readJournal(folder)).toHaveLength(8);
+    expect(await readJournal(folder)).toHaveLength(10);
     expect(await readLeftovers(folder)).toEqual({
       settled: new Map([
         ['b', entry],
@@ -89,6 +92,7 @@ describe('the journal', () => {
       uploads: [],
       placings: new Map([['e', { ...placing, path: 'e' }]]),
       temporaries: [],
+      namings: new Map([['/t/d', naming]]),
       asides: [{ type: 'aside', path: 'd', aside: '/t/d', md5: 'm' }],
     });
   });
