@@ -22,6 +22,7 @@ module.exports = {
     only('api', ['platform', 'output'], 'the wire contract and its typed client'),
     only('s3', ['platform', 'output'], 'the object client of the sync engine'),
     only('control', ['platform', 'output'], 'how our processes speak to each other'),
+    only('completion', ['platform', 'output'], 'what a shell offers; names are handed in'),
     only('rclone', ['platform', 'output'], 'everything that touches the rclone binary'),
     only(
       'object-store',

@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { appendRotating, rotatedFiles } from '../output/log.ts';
@@ -88,19 +88,79 @@ export async function readLastRun(pairFolder: string): Promise<RunRecord | undef
   return undefined;
 }
 
+/** The end of the record as somebody has read it, over its rotation. */
+export class ActivityEnd {
+  readonly #folder: string;
+  #inode: number;
+  #offset: number;
+
+  private constructor(folder: string, { inode, size }: { inode: number; size: number }) {
+    this.#folder = folder;
+    this.#inode = inode;
+    this.#offset = size;
+  }
+
+  static async find(pairFolder: string): Promise<ActivityEnd> {
+    return new ActivityEnd(pairFolder, await sizeOf(activityPath(pairFolder)));
+  }
+
+  /** What was added since the last look. */
+  async added(): Promise<ActivityRecord[]> {
+    const path = activityPath(this.#folder);
+    const { inode, size } = await sizeOf(path);
+    if (inode === this.#inode) {
+      return size === this.#offset ? [] : this.#parsed(await readFrom(path, this.#offset));
+    }
+    const previous = await this.#restOfRotated();
+    this.#inode = inode;
+    this.#offset = 0;
+    return [...previous, ...this.#parsed(await readFrom(path, 0))];
+  }
+
+  async #restOfRotated(): Promise<ActivityRecord[]> {
+    for (const path of rotatedFiles(activityPath(this.#folder))) {
+      const { inode } = await sizeOf(path);
+      if (inode === this.#inode) return this.#parsed(await readFrom(path, this.#offset));
+    }
+    return [];
+  }
+
+  /** A line that is still being written is left for the next look. */
+  #parsed(bytes: Buffer): ActivityRecord[] {
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
+    this.#offset += whole.length;
+    return whole.toString('utf8').split('\n').flatMap(parseRecord);
+  }
+}
+
+async function sizeOf(path: string): Promise<{ inode: number; size: number }> {
+  try {
+    const { ino, size } = await stat(path);
+    return { inode: ino, size };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return { inode: 0, size: 0 };
+    throw error;
+  }
+}
+
 async function readTail(path: string): Promise<string> {
+  const { size } = await sizeOf(path);
+  return (await readFrom(path, Math.max(0, size - TAIL_BYTES))).toString('utf8');
+}
+
+async function readFrom(path: string, offset: number): Promise<Buffer> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return '';
+    if (isErrno(error, 'ENOENT')) return Buffer.alloc(0);
     throw error;
   }
   try {
     const { size } = await file.stat();
-    const length = Math.min(size, TAIL_BYTES);
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString('utf8');
+    const length = Math.max(0, size - offset);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

@@ -1,5 +1,5 @@
 import { count, formatBytes, formatDuration } from '../output/format.ts';
-import { textWidth } from '../output/table.ts';
+import { fitText } from '../output/table.ts';
 import type { Output } from '../output/output.ts';
 import type { MovingFile, Progress } from './progress.ts';
 import type { BisyncEvent } from './run-context.ts';
@@ -98,7 +98,7 @@ class Region {
     const { stderr } = this.#out.options;
     const up = this.#lines.length > 1 ? `\u001b[${this.#lines.length - 1}A` : '';
     // A full line makes some terminals go to the next one, and so does the `^C` that they echo.
-    const fitting = lines.map((line) => fit(line, this.#out.width - 3));
+    const fitting = lines.map((line) => fitText(line, this.#out.width - 3));
     stderr.write(`${up}\r\u001b[0J${fitting.join('\n')}`);
     this.#lines = lines;
   }
@@ -110,16 +110,4 @@ class Region {
     write();
     this.draw(lines);
   }
-}
-
-/** Names may hold anything; a control character must not move the cursor. */
-function fit(text: string, width: number): string {
-  const clean = text.replace(/\p{Cc}/gu, '?');
-  if (textWidth(clean) <= width) return clean;
-  let cut = '';
-  for (const char of clean) {
-    if (textWidth(cut + char) >= width) break;
-    cut += char;
-  }
-  return `${cut}…`;
 }

@@ -6,7 +6,7 @@ import { inHome } from '../platform/places.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { ensureBucketKey } from '../session/bucket-key.ts';
 import { foldersOf } from '../session/folders.ts';
-import { notSetUp, openSession } from '../session/open.ts';
+import { notSetUp, openSession, type Session } from '../session/open.ts';
 import { contextFor, type SessionFlags } from '../session/settings.ts';
 import { syncSettings } from '../session/sync-settings.ts';
 import { checkBothSides, type CheckResult } from './check.ts';
@@ -64,11 +64,21 @@ export async function checkContext(
   return checkBothSides({ ...target, gitignore, signal }, host);
 }
 
+type Target = Pick<BisyncOptions, 'access' | 'renewAccess' | 'rclone' | 'localRoot'>;
+
 /** The folder, the bucket and its keys, and rclone. Offline. */
 export async function openTarget(
   request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
   host: Host,
-): Promise<Pick<BisyncOptions, 'access' | 'renewAccess' | 'rclone' | 'localRoot'>> {
+): Promise<Target> {
+  return (await openSyncing(request, host)).target;
+}
+
+/** The same, for those who speak with the server too. */
+export async function openSyncing(
+  request: Pick<SyncRequest, 'session' | 'path' | 'signal'>,
+  host: Host,
+): Promise<{ session: Session; target: Target }> {
   const { signal } = request;
   const session = await openSession(host, request.session, signal === undefined ? {} : { signal });
   const [access, rclone, folders] = await Promise.all([
@@ -78,12 +88,8 @@ export async function openTarget(
   ]);
   const renewAccess = async (): Promise<BucketAccess> =>
     (await ensureBucketKey(session, host)).access;
-  return {
-    access,
-    renewAccess,
-    rclone,
-    localRoot: inHome(request.path, host.places) ?? folders.sync,
-  };
+  const localRoot = inHome(request.path, host.places) ?? folders.sync;
+  return { session, target: { access, renewAccess, rclone, localRoot } };
 }
 
 /**

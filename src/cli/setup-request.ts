@@ -29,6 +29,7 @@ interface SetupFlags {
   profile?: SetupOptions['profile'];
   rclone?: string | undefined;
   'token-stdin': boolean;
+  watch: boolean;
   'insecure-storage': boolean;
   tenant?: string | undefined;
   browser?: boolean | undefined;
@@ -58,7 +59,9 @@ export async function setupRequest(
     refuseUnknownContext(configuration, flags.context);
   }
   const startedBefore = known === undefined ? undefined : configuration.folders[known.name]?.mode;
-  const mode = flags.mode ?? (newKey || hasToken(host) ? undefined : startedBefore);
+  if (flags.watch && flags.mode === 'mount') throw nothingToWatch();
+  const wanted = flags.mode ?? (flags.watch ? 'bisync' : undefined);
+  const mode = wanted ?? (newKey || hasToken(host) ? undefined : startedBefore);
   let server = flags.server;
   let signedInNow: SignedIn | undefined;
   const options: SetupOptions = {
@@ -71,7 +74,7 @@ export async function setupRequest(
     newKey,
   };
   if (interactive) {
-    if (flags.mode === undefined) {
+    if (wanted === undefined) {
       const whyNot = await whyNoMount(host, flags.rclone);
       options.mode = await askMode({ known: startedBefore, whyNoMount: whyNot }, signal);
     }
@@ -142,6 +145,13 @@ function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedC
   const exists = flags.context === undefined || flags.context in configuration.contexts;
   const { context, server } = flags;
   return exists ? contextFor(configuration, { context, server }) : undefined;
+}
+
+function nothingToWatch(): AbortError {
+  return new AbortError('nothing-to-watch', '--watch keeps a synced folder in step, not a mount.', {
+    exitCode: ExitCode.usage,
+    suggestions: ['cloud setup --mode bisync --watch', 'cloud setup --mode both --watch'],
+  });
 }
 
 function hasToken(host: Host): boolean {

@@ -85,6 +85,12 @@ const WORDS: readonly [RegExp, (parts: (string | undefined)[], call: Call) => Wo
     }),
   ],
   [
+    /^Parsing --([\w-]+) \s*Expected a duration but received: (.*)$/s,
+    ([name = '', typed = ''], call) => ({
+      message: `${source(name, call)} takes a time such as 90s, 10m or 1h, not ${typed}.`,
+    }),
+  ],
+  [
     /^Unexpected arguments?:/,
     (_parts, { command }) => ({
       message: `${command === undefined ? 'It' : `\`cloud ${command}\``} does not take that many arguments.`,

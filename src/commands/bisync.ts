@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import { durationFlag } from '../cli/duration-flag.ts';
 import { gitignoreFlag } from '../cli/folder-flags.ts';
 
 export default class Bisync extends BaseCommand<typeof Bisync> {
@@ -30,21 +31,50 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
       helpValue: 'PLAN',
       exclusive: ['dry-run', 'resync'],
     }),
-    wait: Flags.integer({
+    wait: durationFlag({
       description: 'Wait so long for another run on this folder, instead of ending with 11.',
-      helpValue: 'SECONDS',
-      min: 0,
       default: 0,
       env: 'CLOUD_WAIT',
+    }),
+    watch: Flags.boolean({
+      char: 'w',
+      description: 'Go on until Ctrl-C: what is saved here or there is on the other side at once.',
+      exclusive: ['dry-run', 'approve', 'resync', 'wait'],
+    }),
+    interval: durationFlag({
+      description:
+        'With --watch: compare both sides so often while the server tells of no changes.',
+      default: 60_000,
+      leastMs: 1000,
+      env: 'CLOUD_INTERVAL',
+      dependsOn: ['watch'],
     }),
     resync: Flags.boolean({ description: 'Compare anew: unite both sides, delete nothing.' }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --profile safe --dry-run',
+    '<%= config.bin %> <%= command.id %> --watch',
   ];
 
   override async run(): Promise<void> {
+    await (this.flags.watch ? this.#watch() : this.#sync());
+  }
+
+  async #watch(): Promise<void> {
+    const { runWatch } = await import('../cli/run-watch.ts');
+    const { context, server, path, profile, conflicts, gitignore, interval } = this.flags;
+    await runWatch(
+      {
+        ...{ session: { context, server }, path, profile, conflicts, gitignore },
+        ...{ intervalMs: interval, command: 'cloud bisync --watch', signal: this.signal },
+      },
+      this.host,
+      this.out,
+    );
+  }
+
+  async #sync(): Promise<void> {
     const { syncContext } = await import('../bisync/sync-context.ts');
     const { presentBisync } = await import('../bisync/present-bisync.ts');
     const { showBisync } = await import('../bisync/show-bisync.ts');
@@ -55,7 +85,7 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
       {
         ...{ session: { context, server }, path, profile, conflicts, gitignore },
         ...{ dryRun, resync, approve },
-        waitMs: wait * 1000,
+        waitMs: wait,
         signal: this.signal,
       },
       this.host,

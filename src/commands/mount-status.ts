@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 
 export default class MountStatus extends BaseCommand<typeof MountStatus> {
-  static override summary = 'Show how the mounts are, and what waits to be uploaded.';
+  static override summary = 'Show how mounts and watchers are, and what waits to be uploaded.';
   static override description =
     'Works offline and never looks into a mounted folder, so it answers at once even when a mount hangs. With --watch it goes on until Ctrl-C, which ends it with 0: drawn in place on a terminal, a line for each change in a pipe, a JSON document a line with --json.';
   static override flags = {
@@ -15,13 +15,17 @@ export default class MountStatus extends BaseCommand<typeof MountStatus> {
   ];
 
   override async run(): Promise<void> {
-    const { mountStatus, watchStatus } = await import('../mount/status.ts');
-    const { presentStatus } = await import('../mount/present-mount.ts');
     const now = (): number => this.host.clock.now();
     if (!this.flags.watch) {
-      this.out.result(await mountStatus(this.host), (all, out) => presentStatus(all, out, now()));
+      const { mountReports, presentMountReports } = await import('../status/watched-folders.ts');
+      this.out.result(
+        await mountReports(this.host),
+        (all, out) => presentMountReports(all, out, now()),
+        ({ mounts }) => mounts,
+      );
       return;
     }
+    const { watchStatus } = await import('../mount/status.ts');
     const { statusWatcher } = await import('../mount/present-watch.ts');
     const watcher = statusWatcher(this.out, now);
     await watchStatus(this.host, 1000, this.signal, watcher.show).finally(watcher.end);

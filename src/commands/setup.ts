@@ -26,6 +26,9 @@ export default class Setup extends BaseCommand<typeof Setup> {
       options: ['safe', 'balanced', 'fast'] as const,
       env: 'CLOUD_PROFILE',
     })(),
+    watch: Flags.boolean({
+      description: 'Then keep the folder in sync until Ctrl-C; syncs a folder unless --mode says.',
+    }),
     rclone: Flags.string({
       description: 'The rclone to use.',
       helpValue: 'FILE',
@@ -83,6 +86,26 @@ export default class Setup extends BaseCommand<typeof Setup> {
     const result = setup.result();
     this.out.final(result, presentSetup);
     process.exitCode = result.exitCode;
+    if (result.bisync !== null) await this.#watch(result.context, result.bisync.path);
+  }
+
+  async #watch(context: string, path: string): Promise<void> {
+    const { interactive } = this.out.options;
+    if (!this.flags.watch && (!interactive || this.flags.yes)) return;
+    if (!this.flags.watch) {
+      const { askYesNo } = await import('../output/prompt.ts');
+      if (!(await askYesNo('Keep the folder in sync now, until Ctrl-C?', this.signal))) return;
+    }
+    const { runWatch } = await import('../cli/run-watch.ts');
+    const { profile } = this.flags;
+    await runWatch(
+      {
+        ...{ session: { context, server: undefined }, path, profile },
+        ...{ intervalMs: 60_000, command: 'cloud setup --watch', signal: this.signal },
+      },
+      this.host,
+      this.out,
+    );
   }
 
   protected override async catch(error: Error): Promise<void> {

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import { durationFlag } from '../cli/duration-flag.ts';
 
 export default class Unmount extends BaseCommand<typeof Unmount> {
   static override summary = 'Upload what waits, then unmount.';
@@ -11,16 +12,15 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
   };
   static override flags = {
     force: Flags.boolean({ description: 'Do not wait for uploads or for programs that use it.' }),
-    timeout: Flags.integer({
-      description: 'Give up, still mounted, after this many seconds.',
-      helpValue: 'SECONDS',
-      min: 1,
+    timeout: durationFlag({
+      description: 'Give up, still mounted, after this time.',
+      leastMs: 1,
       env: 'CLOUD_TIMEOUT',
     }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> ~/CloudMount/acme --timeout 60',
+    '<%= config.bin %> <%= command.id %> ~/CloudMount/acme --timeout 1m',
   ];
 
   override async run(): Promise<void> {
@@ -30,11 +30,10 @@ export default class Unmount extends BaseCommand<typeof Unmount> {
     const { reportOf } = await import('../cli/report.ts');
     const { takeOverMount } = await import('../cli/mount-request.ts');
     const { force, timeout } = this.flags;
-    const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
     const shown = drainReporter(this.out);
     const result = await unmount(
       this.host,
-      { path: this.args.path, force, timeoutMs },
+      { path: this.args.path, force, timeoutMs: timeout },
       {
         ...{ reportOf, signal: this.signal, onProgress: shown.progress },
         takeOver: (record) => takeOverMount(this.host, record, this.signal),

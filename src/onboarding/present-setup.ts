@@ -11,7 +11,7 @@ export function presentSetup(result: SetupResult): string {
     ['Mounted at', mount === null ? null : `${mount.path} (profile ${mount.profile})`],
   ]);
   const next = [
-    ...(bisync === null ? [] : ['Sync again:    cloud bisync']),
+    ...(bisync === null ? [] : ['Keep in sync:  cloud bisync --watch']),
     ...(mount === null
       ? ['Mount it too:  cloud mount']
       : ['Mount state:   cloud mount-status', 'Unmount:       cloud unmount']),

@@ -1,4 +1,5 @@
 import { Help } from '@oclif/core/help';
+import { HELP_TOPICS } from './help-topics.ts';
 
 /** What a person needs first, in the order of need; everything else is one level down. */
 const FIRST = [
@@ -43,7 +44,9 @@ export default class CloudHelp extends Help {
       ),
     );
     this.log('');
-    this.log(`Help on one of them: ${this.config.bin} COMMAND --help`);
+    this.log(this.section('TOPICS', rows(HELP_TOPICS.map((each) => [each.name, each.summary]))));
+    this.log('');
+    this.log(`Help on one of them: ${this.config.bin} COMMAND --help, cloud help TOPIC`);
     return Promise.resolve();
   }
 }

@@ -28,6 +28,18 @@ export function textWidth(text: string): number {
   return width;
 }
 
+/** Cut to `width` columns, for a text without colours. What would move the cursor becomes `?`. */
+export function fitText(text: string, width: number): string {
+  const clean = text.replace(/\p{Cc}/gu, '?');
+  if (textWidth(clean) <= width) return clean;
+  let cut = '';
+  for (const char of clean) {
+    if (textWidth(cut + char) >= width) break;
+    cut += char;
+  }
+  return `${cut}…`;
+}
+
 /** A table for people: titles, columns aligned, cut at `width` so that no row wraps. */
 export function formatTable(rows: readonly Row[], columns: readonly Column[], width = 80): string {
   const cells = rows.map((row) => columns.map((column) => cellText(row[column.key])));

@@ -1,11 +1,11 @@
-import type { PairReport } from '../bisync/pair-report.ts';
 import { STATE_MEANINGS } from '../bisync/states.ts';
+import { clockText, summarizeView } from '../bisync/watch/present-watch.ts';
 import type { MountStatus } from '../mount/status.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../output/format.ts';
 import type { Output, Style } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
-import type { StatusReport } from './report.ts';
+import type { FolderReport, StatusReport } from './report.ts';
 
 export function presentStatusReport(report: StatusReport, out: Output, now: number): string {
   const blocks = [accountBlock(report)];
@@ -28,26 +28,45 @@ function accountBlock({ account }: StatusReport): string {
   ]);
 }
 
-function folderBlock(folder: PairReport, out: Output, now: number): string {
+function folderBlock(folder: FolderReport, out: Output, now: number): string {
   const { state, message, root, bucket, openConflicts, lastRun, since, owner } = folder;
   const ago = since === null ? '' : `, ${agoText(since, now)}`;
   return formatFields([
     ['Folder', root],
     ['Bucket', bucket],
     ['State', `${out.style(colorOf(folder), state)}: ${message.replace(/\.$/, '')}${ago}`],
-    ['At work', owner === null ? undefined : `${owner.command} (process ${owner.pid})`],
+    ['Watching', watchText(folder, now)],
+    [
+      'At work',
+      owner === null || folder.watcher !== null
+        ? undefined
+        : `${owner.command} (process ${owner.pid})`,
+    ],
     ['Last run', lastRun === null ? undefined : runText(lastRun, now)],
     ['Conflicts', openConflicts === 0 ? undefined : `${openConflicts} open`],
   ]);
 }
 
-function colorOf({ state }: PairReport): Style {
+/** A pause counts for the watcher only; without one it says what the next one will do. */
+function watchText({ watcher, paused }: FolderReport, now: number): string | undefined {
+  if (watcher === null) {
+    if (paused === null) return undefined;
+    const end =
+      paused.until === null ? 'until cloud resume' : `until ${clockText(Date.parse(paused.until))}`;
+    return `not now; paused ${end}`;
+  }
+  return watcher.view === null
+    ? `process ${watcher.pid} does not answer: cloud doctor`
+    : summarizeView(watcher.view, now);
+}
+
+function colorOf({ state }: FolderReport): Style {
   const { exitCode } = STATE_MEANINGS[state];
   if (exitCode === ExitCode.ok) return 'green';
   return exitCode === ExitCode.needsPerson || exitCode === ExitCode.failed ? 'red' : 'yellow';
 }
 
-function runText(run: NonNullable<PairReport['lastRun']>, now: number): string {
+function runText(run: NonNullable<FolderReport['lastRun']>, now: number): string {
   const when = `${agoText(run.at, now)}, ${formatDuration(run.durationMs)}`;
   // What it had moved by then is not counted.
   if (run.error !== undefined) return `${when}: ended early (${run.error})`;

@@ -1,5 +1,8 @@
 import { neverSynced, pairReports, type PairReport } from '../bisync/pair-report.ts';
+import { pairFolder } from '../bisync/pair.ts';
 import { STATE_MEANINGS } from '../bisync/states.ts';
+import { watcherReport, type WatcherReport } from '../bisync/watch/ask-watcher.ts';
+import { readPause } from '../bisync/watch/pause-file.ts';
 import { mountStatus, type MountStatus } from '../mount/status.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
@@ -11,10 +14,17 @@ export interface StatusReport {
   exitCode: ExitCode;
   /** Null before `cloud setup` or `cloud login`. */
   account: { context: string; server: string; name: string; tenant: NamedContext['tenant'] } | null;
-  folders: PairReport[];
+  folders: FolderReport[];
   mounts: MountStatus[];
   /** What to do, the most urgent first; empty when nothing is. */
   nextSteps: string[];
+}
+
+export interface FolderReport extends PairReport {
+  /** The process that keeps it in sync, and what it says; null when none does. */
+  watcher: WatcherReport | null;
+  /** A pause that somebody asked for; `until` RFC 3339, null until `cloud resume`. */
+  paused: { until: string | null } | null;
 }
 
 /**
@@ -28,7 +38,9 @@ export async function statusReport(flags: SessionFlags, host: Host): Promise<Sta
   const configuration = await readConfiguration(host);
   const [known, mounts] = await Promise.all([pairReports(host), mountStatus(host)]);
   const context = contextFor(configuration, flags);
-  const folders = [...known, ...arrangedOnly(configuration, known)];
+  const folders = await Promise.all(
+    [...known, ...arrangedOnly(configuration, known)].map((folder) => withWatcher(folder, host)),
+  );
   const findings = [
     ...(context === undefined ? [{ exitCode: ExitCode.notSetUp, nextStep: 'cloud setup' }] : []),
     ...folders.map(ofFolder),
@@ -54,12 +66,39 @@ function arrangedOnly({ folders }: Configuration, known: readonly PairReport[]):
   });
 }
 
+/** What a running watcher says goes before what its last run left on the disk. */
+async function withWatcher(folder: PairReport, host: Host): Promise<FolderReport> {
+  if (folder.id === null) return { ...folder, watcher: null, paused: null };
+  const state = pairFolder(host, folder.id);
+  const [watcher, pause] = await Promise.all([
+    watcherReport(state),
+    readPause(state, host.clock.now()),
+  ]);
+  const until = pause?.until ?? null;
+  const paused =
+    pause === undefined ? null : { until: until === null ? null : new Date(until).toISOString() };
+  const view = watcher?.view ?? null;
+  if (view === null) return { ...folder, watcher: watcher ?? null, paused };
+  const { message, openConflicts, since } = view;
+  return {
+    ...{
+      ...folder,
+      state: view.state,
+      message,
+      openConflicts,
+      since: new Date(since).toISOString(),
+    },
+    nextStep: STATE_MEANINGS[view.state].nextStep ?? null,
+    ...{ watcher: watcher ?? null, paused },
+  };
+}
+
 interface Finding {
   exitCode: ExitCode;
   nextStep: string | null;
 }
 
-function ofFolder({ state, nextStep, openConflicts }: PairReport): Finding {
+function ofFolder({ state, nextStep, openConflicts }: FolderReport): Finding {
   const { exitCode } = STATE_MEANINGS[state];
   if (exitCode === ExitCode.ok && openConflicts > 0) {
     return { exitCode: ExitCode.incomplete, nextStep: 'cloud conflicts list' };

@@ -18,10 +18,10 @@ export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
     this.out.rows(
       this.out.json ? rows : rows.map((row) => ({ ...row, default: row.default ? 'yes' : '' })),
       [
-        { key: 'kind', title: 'Kind' },
-        { key: 'name', title: 'Name' },
-        { key: 'default', title: 'Default' },
-        { key: 'summary', title: 'What it does' },
+        { key: 'kind', title: 'KIND' },
+        { key: 'name', title: 'NAME' },
+        { key: 'default', title: 'DEFAULT' },
+        { key: 'summary', title: 'WHAT IT DOES' },
       ],
       '',
     );

@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { parse } from '@oclif/core/parser';
 import { expect, test } from 'vitest';
+import { durationFlag, parseDuration } from '../../../src/cli/duration-flag.ts';
 import { usageReport, type Call } from '../../../src/cli/usage-error.ts';
 
 const input = {
@@ -9,6 +10,7 @@ const input = {
     mode: Flags.option({ options: ['mount', 'bisync', 'both'] as const })(),
     path: Flags.string(),
     port: Flags.integer({ min: 1 }),
+    timeout: durationFlag({ leastMs: 1 }),
     json: Flags.boolean({ exclusive: ['output'] }),
     output: Flags.string(),
     name: Flags.string({ required: true }),
@@ -39,11 +41,29 @@ test.each<[string[], string]>([
   [['--path'], '--path needs a value.'],
   [['--port', 'many'], '--port takes a whole number, not many.'],
   [['--port', '0'], '--port takes a whole number of at least 1, not 0.'],
+  [['--timeout', 'soon'], '--timeout takes a time such as 90s, 10m or 1h, not soon.'],
+  [['--timeout', '0s'], '--timeout takes a time such as 90s, 10m or 1h, not 0s.'],
   [['--path', 'a', '--path', 'b'], '--path can be given only once.'],
   [['--json', '--output', 'tsv'], '--output and --json cannot be given together.'],
   [['hunter2hunter2'], '`cloud thing` does not take that many arguments.'],
 ])('%j', async (argv, words) => {
   expect(await said([...whole, ...argv])).toBe(words);
+});
+
+test.each<[string, number | undefined]>([
+  ['90', 90_000],
+  ['90s', 90_000],
+  ['1.5m', 90_000],
+  [' 2 h ', 7_200_000],
+  ['1d', 86_400_000],
+  ['250ms', 250],
+  ['', undefined],
+  ['-1s', undefined],
+  ['1e3', undefined],
+  ['99999999999999999d', undefined],
+  ['1 week', undefined],
+])('the time %j is %j ms', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
 });
 
 test('what is missing is named', async () => {

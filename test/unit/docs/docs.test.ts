@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { HELP_TOPICS } from '../../../src/output/help-topics.ts';
 import { ExitCode } from '../../../src/output/exit-codes.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -37,6 +38,7 @@ describe('the documentation', () => {
   test('every command that a page names exists', async () => {
     const { commands } = await manifest();
     const known = new Set(Object.keys(commands).flatMap((id) => prefixes(id.split(':'))));
+    for (const { name } of HELP_TOPICS) known.add(`help:${name}`);
     const unknown: string[] = [];
     for (const page of [
       'README.md',
