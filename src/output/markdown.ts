@@ -37,7 +37,7 @@ function inline(tokens: readonly Token[]): string {
   return tokens
     .map((token) => {
       if (token.type === 'link') return linkText(token as Tokens.Link);
-      if ('tokens' in token && token.tokens !== undefined) return inline(token.tokens);
+      if ('tokens' in token) return inline(token.tokens ?? []);
       return 'text' in token ? unescaped(String(token.text)) : '';
     })
     .join('');
