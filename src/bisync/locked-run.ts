@@ -40,8 +40,8 @@ import { stopSignal, type BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
 import { savePlan } from './saved-plan.ts';
 import { accessCheckFailed, endingOfRun } from './endings.ts';
-import { scanBothSides } from './scan.ts';
 import { SyncedRoot } from './synced-root.ts';
+import { mayBeQuick, takeScan } from './take-scan.ts';
 import { Trash } from './trash.ts';
 import { tidyTrash } from './trash-bounds.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
@@ -52,6 +52,7 @@ interface Around {
   onEvent: (event: BisyncEvent) => void;
   afterPlan: (() => Promise<void>) | undefined;
   silenceMs?: number | undefined;
+  settledMs?: number | undefined;
   /** Other rules of names than those of the system here. */
   names?: Partial<NameRules> | undefined;
 }
@@ -125,11 +126,13 @@ async function syncOnce(
   const { access, rclone } = options;
   // While both sides are compared there is nothing that would have to arrive.
   const signal = stopSignal(options);
-  const scan = await scanBothSides(
+  const { scan, remember } = await takeScan(
     {
       ...{ access, rclone, pair, baseline, s3: around.s3, checkAccess, signal },
       ...{ gitignore: options.gitignore === true, silenceMs: around.silenceMs },
+      settledMs: around.settledMs,
     },
+    { mayBeQuick: await mayBeQuick(options, pair.folder, { stored, leftovers }), dryRun },
     host,
   ).finally(() => root.check());
   if (scan.withoutRclone !== null) run.emit({ type: 'without-rclone', reason: scan.withoutRclone });
@@ -160,6 +163,7 @@ async function syncOnce(
   }
   const next = await executeAndRemember(run, approved, { memory, local: scan.local });
   await settleRun(run, stored !== undefined);
+  await remember();
   await tidyTrash(run, next, scan.own.trashes, options.trash);
   const openConflicts = next.openConflicts.length;
   const result = finished(run, approved, { ...base, openConflicts });

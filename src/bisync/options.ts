@@ -15,6 +15,8 @@ export interface BisyncOptions {
   conflicts?: ConflictStrategy | undefined;
   /** `.gitignore` files decide as well what is synced, not only `.cloudignore` files. */
   gitignore?: boolean | undefined;
+  /** List both sides by rclone and read every file, whatever is known of them. */
+  full?: boolean | undefined;
   /** Only plan, and store the plan. */
   dryRun?: boolean;
   /** Forget the baseline: unite both sides, delete nothing. */

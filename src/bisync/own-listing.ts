@@ -3,12 +3,15 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
 import type { S3Client } from '../s3/client.ts';
+import { S3RequestError } from '../s3/errors.ts';
+import { splittingKeys } from '../s3/list-ranges.ts';
+import type { ListedObject } from '../s3/list.ts';
 import { isLeftOut, type LeftOut } from './filters/left-out.ts';
 import { ACCESS_FILE } from './filters/own-files.ts';
 import type { PathFilter } from './filters/path-filter.ts';
-import { hashStable } from './local-file.ts';
+import { hashStable, type LocalVersion } from './local-file.ts';
 import { PathProblem } from './problems.ts';
-import type { Version } from './versions.ts';
+import { etagOf, type Baseline, type Version } from './versions.ts';
 
 interface Sides {
   local: Map<string, Version>;
@@ -21,6 +24,7 @@ interface Sides {
 export interface OwnListingOptions {
   root: string;
   s3: S3Client;
+  baseline: Baseline;
   filter: PathFilter;
   leftOut: readonly LeftOut[];
   wait: (ms: number) => Promise<void>;
@@ -37,21 +41,58 @@ const PARALLEL_HASHES = 8;
  * @throws S3RequestError
  */
 export async function listOurselves(options: OwnListingOptions): Promise<Sides> {
-  const [remote, local] = await Promise.all([listRemote(options), listLocal(options)]);
-  return { remote, ...local };
+  const [objects, local] = await Promise.all([listObjects(options), listLocal(options)]);
+  return { remote: versionsOf(objects, options), ...local };
 }
 
-async function listRemote({
+/** All objects; as many requests at once as the baseline says that there are pages. */
+async function listObjects({
   s3,
-  filter,
-  leftOut,
+  baseline,
   signal,
-}: OwnListingOptions): Promise<Map<string, Version>> {
+}: Pick<OwnListingOptions, 's3' | 'baseline' | 'signal'>): Promise<ListedObject[]> {
+  const objects: ListedObject[] = [];
+  const splitAt = splittingKeys(baseline.keys());
+  await s3.listAll((page) => objects.push(...page), { splitAt, signal });
+  return objects;
+}
+
+/** A listing of the bucket that goes on while something else is done. */
+export class ListingAhead {
+  /** Undefined when the storage did not give it, or nobody wanted it any more. */
+  readonly objects: Promise<ListedObject[] | undefined>;
+  readonly #stop = new AbortController();
+
+  constructor({ signal, ...options }: Pick<OwnListingOptions, 's3' | 'baseline' | 'signal'>) {
+    const own = this.#stop.signal;
+    const both = signal === undefined ? own : AbortSignal.any([signal, own]);
+    this.objects = listObjects({ ...options, signal: both }).catch((error: unknown) => {
+      if (both.aborted || error instanceof S3RequestError) return undefined;
+      throw error;
+    });
+    // It is heard of by whoever waits for it.
+    this.objects.catch(() => undefined);
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+}
+
+/** What of them is synced. An object with the agreed ETag is the agreed version. */
+export function versionsOf(
+  objects: readonly ListedObject[],
+  { filter, leftOut, baseline }: Pick<OwnListingOptions, 'filter' | 'leftOut' | 'baseline'>,
+): Map<string, Version> {
   const files = new Map<string, Version>();
-  for await (const { key, size, etag } of s3.listAll(signal)) {
+  for (const { key, size, etag } of objects) {
     // A key that ends in a slash is the marker of a folder.
     if (key.endsWith('/') || isIgnored(key, filter) || isLeftOut(key, leftOut)) continue;
-    const md5 = /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
+    const agreed = baseline.get(key);
+    const md5 =
+      agreed !== undefined && etag === etagOf(agreed)
+        ? agreed.md5
+        : /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
     files.set(key, md5 === undefined ? { size, md5: null, etag } : { size, md5 });
   }
   return files;
@@ -63,21 +104,35 @@ function isIgnored(path: string, filter: PathFilter): boolean {
 
 async function listLocal(options: OwnListingOptions): Promise<Omit<Sides, 'remote'>> {
   const found: Omit<Sides, 'remote'> = { local: new Map(), leftOut: [], unreadableNames: [] };
-  const paths = (await pathsBelow(options, '', found)).values();
+  const paths = await pathsBelow(options, '', found);
+  await readFiles(paths, options, (path, version) => {
+    if (version instanceof PathProblem) {
+      found.leftOut.push({ path, folder: false, reason: 'unreadable' });
+    } else found.local.set(path, { size: version.size, md5: version.md5 });
+  });
+  return found;
+}
+
+/** Reads files, several at once; those that are gone are not told of. */
+export async function readFiles(
+  paths: readonly string[],
+  { root, wait, signal }: Pick<OwnListingOptions, 'root' | 'wait' | 'signal'>,
+  onFile: (path: string, version: LocalVersion | PathProblem) => void,
+): Promise<void> {
+  const queue = paths.values();
   const worker = async (): Promise<void> => {
-    for (const path of paths) {
-      options.signal?.throwIfAborted();
+    for (const path of queue) {
+      signal?.throwIfAborted();
       try {
-        const version = await hashStable(join(options.root, path), options.wait);
-        if (version !== undefined) found.local.set(path, { size: version.size, md5: version.md5 });
+        const version = await hashStable(join(root, path), wait);
+        if (version !== undefined) onFile(path, version);
       } catch (error) {
         if (!(error instanceof PathProblem)) throw error;
-        found.leftOut.push({ path, folder: false, reason: 'unreadable' });
+        onFile(path, error);
       }
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_HASHES }, worker));
-  return found;
 }
 
 async function pathsBelow(

@@ -20,6 +20,8 @@ export interface BisyncDeps {
   afterPlan: () => Promise<void>;
   /** After how long without a word rclone is ended and started again, in milliseconds. */
   silenceMs: number;
+  /** How old a file must be to be known by its stamp, in milliseconds. */
+  settledMs: number;
   /** Other rules of names than those of the system here. */
   names: Partial<NameRules>;
 }
@@ -84,9 +86,10 @@ async function runWith(
   { host, onEvent, ...deps }: Around,
 ): Promise<BisyncResult> {
   const s3 = deps.s3 ?? createS3Client(options.access);
-  const { afterPlan, silenceMs, names } = deps;
+  const { afterPlan, silenceMs, settledMs, names } = deps;
   try {
-    return await runLocked(options, pair, { host, s3, onEvent, afterPlan, silenceMs, names });
+    const around = { host, s3, onEvent, afterPlan, silenceMs, settledMs, names };
+    return await runLocked(options, pair, around);
   } finally {
     s3.close();
   }

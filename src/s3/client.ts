@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isS3Failure, S3RequestError } from './errors.ts';
 import type { ListedObject } from './list.ts';
+import type { FetchPage } from './list-ranges.ts';
 import type { RangedBody } from './multipart.ts';
 import {
   encodeSegment,
@@ -72,8 +73,16 @@ export interface S3Client {
   abortUpload(key: string, uploadId: string): Promise<void>;
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
-  /** All objects of the bucket, in the order of their keys. @throws S3RequestError */
-  listAll(signal?: AbortSignal): AsyncIterable<ListedObject>;
+  /**
+   * All objects of the bucket, page by page; where `splitAt` names keys (`splittingKeys`), the parts
+   * between them at the same time.
+   *
+   * @throws S3RequestError
+   */
+  listAll(
+    onPage: (objects: readonly ListedObject[]) => void,
+    options?: { splitAt?: readonly string[]; signal?: AbortSignal | undefined },
+  ): Promise<void>;
   /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
   readonly clockSkewMs: number | undefined;
   close(): void;
@@ -175,26 +184,26 @@ export function createS3Client(
         signal,
       });
     },
-    listAll: async function* (signal) {
+    listAll: async (onPage, { splitAt = [], signal } = {}) => {
       const { parseListPage } = await import('./list.ts');
-      let token: string | undefined;
-      do {
-        const query = {
-          ...{ 'list-type': '2', 'encoding-type': 'url' },
-          ...(token === undefined ? {} : { 'continuation-token': token }),
-        };
+      const { listInRanges } = await import('./list-ranges.ts');
+      const fetchPage: FetchPage = async (from) => {
+        const query = { 'list-type': '2', 'encoding-type': 'url', ...queryOf(from) };
         const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
-        const { body } = await reading(() => transport.send(request), signal);
-        const { objects, next } = parseListPage(body);
-        yield* objects;
-        token = next;
-      } while (token !== undefined);
+        return parseListPage((await reading(() => transport.send(request), signal)).body);
+      };
+      await listInRanges(fetchPage, splitAt, onPage);
     },
     get clockSkewMs() {
       return transport.clockSkewMs;
     },
     close: () => transport.close(),
   };
+}
+
+function queryOf(from: Parameters<FetchPage>[0]): Record<string, string> {
+  if (from === null) return {};
+  return 'token' in from ? { 'continuation-token': from.token } : { 'start-after': from.after };
 }
 
 function parseList({ body }: S3Answer): { key: string; modifiedMs: number }[] {

@@ -36,7 +36,7 @@ if (killAt !== undefined) {
   });
 }
 try {
-  const deps = hurried ? { s3: createS3Client(task.options.access, 2) } : {};
+  const deps = hurried ? { s3: createS3Client(task.options.access, 2), settledMs: 0 } : {};
   print({ type: 'result', result: await runBisync(task.options, host, print, deps) });
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };

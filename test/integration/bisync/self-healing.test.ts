@@ -154,14 +154,14 @@ it.each([
     await laptop.sync();
     const whole = await bucket.objects();
     const rclone = await unfitRclone(script);
-    expect(await laptop.sync({ rclone })).toMatchObject({
+    expect(await laptop.sync({ rclone, full: true })).toMatchObject({
       ...{ exitCode: 0, problems: [], counts: { uploaded: 0, downloaded: 0, deletedRemote: 0 } },
     });
     expect(laptop.events.map(({ type }) => type)).toContain('without-rclone');
     await laptop.write('plain.md', 'edited here');
     await bucket.put('dir/deep/new.md', 'new there');
     await laptop.remove('empty');
-    const second = await laptop.sync({ rclone });
+    const second = await laptop.sync({ rclone, full: true });
     expect(second.counts).toMatchObject({ uploaded: 1, downloaded: 1, deletedRemote: 1 });
     expect(await bucket.objects()).toEqual(
       new Map(
@@ -182,9 +182,11 @@ it('without rclone too, pages of the listing are followed and what is refused is
     await Promise.all(keys.map((key) => bucket.put(`many/${key}.md`, `${key}`)));
   }
   const rclone = await unfitRclone('exit 9');
-  expect((await laptop.sync({ rclone })).counts.downloaded).toBe(1001);
+  expect((await laptop.sync({ rclone, full: true })).counts.downloaded).toBe(1001);
   await bucket.remove('.cloud-access');
-  await expect(laptop.sync({ rclone })).rejects.toMatchObject({ code: 'halted-marker-missing' });
+  await expect(laptop.sync({ rclone, full: true })).rejects.toMatchObject({
+    code: 'halted-marker-missing',
+  });
   const access = { ...bucket.access, accessKeyId: 'tid_revoked' };
   const refused = laptop.sync({ rclone, access });
   await expect(refused).rejects.toMatchObject({ code: 'needs-login', exitCode: 4 });

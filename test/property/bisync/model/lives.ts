@@ -138,6 +138,29 @@ export const LIVES: readonly Life[] = [
     ...[write(CLOUD, A, 'multipart'), sync(), write(CLOUD, A, 'multipart'), sync()],
   ),
   life(
+    'an object without an MD5 over one with it, of the same size',
+    ...[...known, write(CLOUD, A, 'multipart'), sync({ full: true })],
+    ...[write(0), sync(), write(CLOUD, A, 'multipart'), sync()],
+  ),
+  life(
+    'an edit that keeps size and time, between two quick syncs',
+    ...[...known, sync({ full: true }), sync(), write(0, A, 'keep-time'), sync(), sync()],
+  ),
+  life(
+    'an edit that keeps its size, after a full sync has read the file',
+    ...known,
+    sync({
+      full: true,
+      races: [
+        {
+          at: { type: 'request', method: 'LIST', nth: 1, when: 'after' },
+          edits: [write(SELF, A, 'keep-time')],
+        },
+      ],
+    }),
+    ...[sync(), sync()],
+  ),
+  life(
     'another folder in the place of the root',
     ...[...known, write(CLOUD), write(CLOUD, B)],
     atPlan({ type: 'swap-root', node: SELF }),

@@ -73,6 +73,8 @@ export interface SyncStep {
   faults: Fault[];
   kill: Kill | null;
   rcloneDies: boolean;
+  /** With rclone, and every file read; otherwise both sides are mostly listed without it. */
+  full?: boolean;
 }
 
 export type Step =
@@ -224,24 +226,28 @@ const kill: fc.Arbitrary<Kill> = fc.oneof(
   }),
   fc.record({ type: fc.constant('request' as const), method, nth, when: side }),
 );
+const oneIn = (number: number): fc.Arbitrary<boolean> =>
+  fc.nat({ max: number - 1 }).map((each) => each === number - 1);
 const syncs = (
   nodes: Nodes,
   racing: fc.Arbitrary<Race>,
   { racesAtLeast = 0, killed = 1, faults = fault } = {},
 ): fc.Arbitrary<SyncStep> =>
-  fc.record({
-    type: fc.constant('sync' as const),
-    node: nodes,
-    profile: fc.constantFrom(...PROFILE_NAMES),
-    conflicts: fc.constantFrom<ConflictStrategy>('newer', ...CONFLICT_STRATEGIES),
-    races: fc.array(racing, { minLength: racesAtLeast, maxLength: 3 }),
-    faults: fc.oneof(fc.constant<Fault[]>([]), fc.array(faults, { maxLength: 3 })),
-    kill: fc.oneof(
-      { weight: 5, arbitrary: fc.constant(null) },
-      { weight: killed, arbitrary: kill },
-    ),
-    rcloneDies: fc.nat({ max: 15 }).map((die) => die === 15),
-  });
+  fc
+    .record({
+      type: fc.constant('sync' as const),
+      node: nodes,
+      profile: fc.constantFrom(...PROFILE_NAMES),
+      conflicts: fc.constantFrom<ConflictStrategy>('newer', ...CONFLICT_STRATEGIES),
+      races: fc.array(racing, { minLength: racesAtLeast, maxLength: 3 }),
+      faults: fc.oneof(fc.constant<Fault[]>([]), fc.array(faults, { maxLength: 3 })),
+      kill: fc.oneof(
+        { weight: 5, arbitrary: fc.constant(null) },
+        { weight: killed, arbitrary: kill },
+      ),
+      ...{ rcloneDies: oneIn(16), full: oneIn(3) },
+    })
+    .map((each) => ({ ...each, full: each.full || each.rcloneDies }));
 const calmSync = (on: number): SyncStep => ({
   ...{ type: 'sync', node: on, profile: 'fast', conflicts: 'newer' },
   ...{ races: [], faults: [], kill: null, rcloneDies: false },

@@ -30,7 +30,7 @@ export interface Tally {
   races: number;
 }
 
-type How = Pick<SyncStep, 'profile' | 'conflicts'> & { approve?: string };
+type How = Pick<SyncStep, 'profile' | 'conflicts' | 'full'> & { approve?: string };
 
 /** A sync with whatever is to happen meanwhile. Nothing of it goes on when this returns. */
 export async function playSync(world: World, step: SyncStep, tally: Tally): Promise<SyncEnd> {
@@ -74,7 +74,7 @@ export async function runSync(
   const options = await device.device.options(optionsOf(how));
   const s3 = createS3Client(options.access, 2);
   try {
-    return { result: await device.device.sync(optionsOf(how), { afterPlan, s3 }) };
+    return { result: await device.device.sync(optionsOf(how), { afterPlan, s3, settledMs: 0 }) };
   } catch (error) {
     if (error instanceof LockHeldError) return { code: 'lock-held', message: error.message };
     if (!(error instanceof AbortError)) {
@@ -254,8 +254,8 @@ function fateOf(faults: readonly Fault[], { method, nth }: SeenRequest): Fault['
   return fault?.fate ?? { type: 'pass' };
 }
 
-function optionsOf({ profile, conflicts, approve }: How): Partial<BisyncOptions> {
-  return { profile, conflicts, ...(approve === undefined ? {} : { approve }) };
+function optionsOf({ profile, conflicts, full, approve }: How): Partial<BisyncOptions> {
+  return { profile, conflicts, full, ...(approve === undefined ? {} : { approve }) };
 }
 
 /** The wrapper around rclone leaves its process id. */
@@ -275,8 +275,9 @@ function stateOf(pid: number): string {
   }
 }
 
-function describe({ profile, conflicts, kill, faults, rcloneDies }: SyncStep): string {
-  const parts = [profile, conflicts, ...faults.map((fault) => JSON.stringify(fault))];
+function describe({ profile, conflicts, full, kill, faults, rcloneDies }: SyncStep): string {
+  const how = full === true ? ['full'] : [];
+  const parts = [profile, conflicts, ...how, ...faults.map((fault) => JSON.stringify(fault))];
   if (kill !== null) parts.push(`kill ${JSON.stringify(kill)}`);
   if (rcloneDies) parts.push('rclone dies');
   return parts.join(' ');
