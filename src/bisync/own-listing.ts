@@ -52,8 +52,8 @@ async function listObjects({
   signal,
 }: Pick<OwnListingOptions, 's3' | 'baseline' | 'signal'>): Promise<ListedObject[]> {
   const objects: ListedObject[] = [];
-  const splitAt = splittingKeys(baseline.keys());
-  await s3.listAll((page) => objects.push(...page), { splitAt, signal });
+  const onPage = (page: readonly ListedObject[]): void => void objects.push(...page);
+  await s3.listInParts(splittingKeys(baseline.keys()), onPage, signal);
   return objects;
 }
 

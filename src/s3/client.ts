@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isS3Failure, S3RequestError } from './errors.ts';
-import type { ListedObject } from './list.ts';
-import type { FetchPage } from './list-ranges.ts';
+import type { ListedObject, ListPage } from './list.ts';
+import type { PageStart } from './list-ranges.ts';
 import type { RangedBody } from './multipart.ts';
 import {
   encodeSegment,
@@ -73,15 +73,18 @@ export interface S3Client {
   abortUpload(key: string, uploadId: string): Promise<void>;
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
+  /** All objects of the bucket, in the order of their keys. @throws S3RequestError */
+  listAll(signal?: AbortSignal): AsyncIterable<ListedObject>;
   /**
-   * All objects of the bucket, page by page; where `splitAt` names keys (`splittingKeys`), the parts
-   * between them at the same time.
+   * The same by pages in any order: the parts between the keys of `splitAt` (`splittingKeys`) at the
+   * same time.
    *
    * @throws S3RequestError
    */
-  listAll(
+  listInParts(
+    splitAt: readonly string[],
     onPage: (objects: readonly ListedObject[]) => void,
-    options?: { splitAt?: readonly string[]; signal?: AbortSignal | undefined },
+    signal?: AbortSignal,
   ): Promise<void>;
   /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
   readonly clockSkewMs: number | undefined;
@@ -135,6 +138,12 @@ export function createS3Client(
     const parts = { key, body, headers, condition: conditionHeaders(condition), begun, signal };
     return putInParts(parts, look, limits.partBytes);
   };
+  const fetchPage = async (from: PageStart, signal?: AbortSignal): Promise<ListPage> => {
+    const { parseListPage } = await import('./list.ts');
+    const query = { 'list-type': '2', 'encoding-type': 'url', ...queryOf(from) };
+    const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
+    return parseListPage((await reading(() => transport.send(request), signal)).body);
+  };
   return {
     put: async (request) => {
       const { key, body, md5, modifiedMs, condition, signal } = request;
@@ -184,15 +193,17 @@ export function createS3Client(
         signal,
       });
     },
-    listAll: async (onPage, { splitAt = [], signal } = {}) => {
-      const { parseListPage } = await import('./list.ts');
+    listAll: async function* (signal) {
+      let page = await fetchPage(null, signal);
+      for (;;) {
+        yield* page.objects;
+        if (page.next === undefined) return;
+        page = await fetchPage({ token: page.next }, signal);
+      }
+    },
+    listInParts: async (splitAt, onPage, signal) => {
       const { listInRanges } = await import('./list-ranges.ts');
-      const fetchPage: FetchPage = async (from) => {
-        const query = { 'list-type': '2', 'encoding-type': 'url', ...queryOf(from) };
-        const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
-        return parseListPage((await reading(() => transport.send(request), signal)).body);
-      };
-      await listInRanges(fetchPage, splitAt, onPage);
+      await listInRanges((from) => fetchPage(from, signal), splitAt, onPage);
     },
     get clockSkewMs() {
       return transport.clockSkewMs;
@@ -201,7 +212,7 @@ export function createS3Client(
   };
 }
 
-function queryOf(from: Parameters<FetchPage>[0]): Record<string, string> {
+function queryOf(from: PageStart): Record<string, string> {
   if (from === null) return {};
   return 'token' in from ? { 'continuation-token': from.token } : { 'start-after': from.after };
 }

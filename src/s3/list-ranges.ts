@@ -1,8 +1,10 @@
 import type { ListedObject, ListPage } from './list.ts';
 import { PARALLEL_REQUESTS } from './request.ts';
 
-/** One request: the page after a key, or the one that a token of an earlier page names. */
-export type FetchPage = (from: { after: string } | { token: string } | null) => Promise<ListPage>;
+/** The first page, the one after a key, or the one that a token of an earlier page names. */
+export type PageStart = { after: string } | { token: string } | null;
+
+export type FetchPage = (from: PageStart) => Promise<ListPage>;
 
 /** A page holds a thousand; some room for what is new since the keys were known. */
 const KEYS_A_RANGE = 950;

@@ -127,7 +127,7 @@ class Folder {
 
   async scan(): Promise<Map<string, unknown> | undefined> {
     const pair = { root: this.root, folder: this.state } as Pair;
-    const s3 = { listAll: () => Promise.resolve() } as unknown as S3Client;
+    const s3 = { listInParts: () => Promise.resolve() } as unknown as S3Client;
     const more = { baseline: new Map(), gitignore: false, checkAccess: false, signal: undefined };
     const quick = await quickScan({ pair, s3, ...more, settledMs: 0 }, host);
     if (quick?.record !== undefined) await writeStatRecord(this.state, quick.record);
