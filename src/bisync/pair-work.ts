@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import type { Host } from '../platform/host.ts';
-import { acquireLock } from '../platform/lock.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { Activity } from './activity.ts';
 import { Journal } from './journal.ts';
 import { runContext, settleRun, storedState } from './locked-run.ts';
 import type { BisyncOptions } from './options.ts';
+import { lockPair } from './pair-lock.ts';
 import { openPair, removeFolder } from './pair.ts';
 import { readMemory, writeMemory, type PairMemory } from './pair-memory.ts';
 import { makeReady } from './prepare.ts';
@@ -33,10 +32,7 @@ export async function workOnPair<T>(
   const { access, localRoot, signal, command = 'cloud' } = options;
   const { clock } = host;
   const pair = await openPair(host, access, localRoot);
-  const lock = await acquireLock(join(pair.folder, 'lock'), {
-    ...{ command, clock, waitMs: options.waitMs ?? 0 },
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const lock = await lockPair(pair, { command, clock, waitMs: options.waitMs ?? 0, signal });
   const s3 = deps.s3 ?? createS3Client(access);
   const journal = new Journal(pair.folder);
   let run: RunContext | undefined;

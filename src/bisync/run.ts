@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { isErrno } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
-import { acquireLock, type Lock } from '../platform/lock.ts';
-import { LockHeldError } from '../platform/lock-held-error.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { runLocked } from './locked-run.ts';
 import type { NameRules } from './name-rules.ts';
 import { openPair, readStatus, writeStatus, type Pair } from './pair.ts';
 import { stopSignal, type BisyncOptions } from './options.ts';
+import { lockPair } from './pair-lock.ts';
 import type { BisyncResult } from './result.ts';
 import type { BisyncEvent } from './run-context.ts';
 import { endingOfRun, stateAfter } from './endings.ts';
@@ -41,7 +39,11 @@ export async function runBisync(
   deps: Partial<BisyncDeps> = {},
 ): Promise<BisyncResult> {
   const pair = await openPair(host, options.access, options.localRoot);
-  const lock = await lockPair(pair, options, host, onEvent);
+  const lock = await lockPair(pair, {
+    ...{ command: options.command ?? 'cloud bisync', clock: host.clock },
+    ...{ waitMs: options.waitMs ?? 0, signal: stopSignal(options) },
+    onWaiting: (owner) => onEvent({ type: 'waiting', owner }),
+  });
   try {
     return await runAndRenew(options, pair, { host, onEvent, ...deps });
   } catch (error) {
@@ -92,29 +94,6 @@ async function runWith(
     return await runLocked(options, pair, around);
   } finally {
     s3.close();
-  }
-}
-
-/** Says who is at work before it waits for them. */
-async function lockPair(
-  pair: Pair,
-  options: BisyncOptions,
-  { clock }: Host,
-  onEvent: (event: BisyncEvent) => void,
-): Promise<Lock> {
-  const signal = stopSignal(options);
-  const path = join(pair.folder, 'lock');
-  const how = { command: options.command ?? 'cloud bisync', clock };
-  try {
-    return await acquireLock(path, how);
-  } catch (error) {
-    if (!(error instanceof LockHeldError) || (options.waitMs ?? 0) === 0) throw error;
-    onEvent({ type: 'waiting', owner: error.owner ?? null });
-    return acquireLock(path, {
-      ...how,
-      waitMs: options.waitMs ?? 0,
-      ...(signal === undefined ? {} : { signal }),
-    });
   }
 }
 

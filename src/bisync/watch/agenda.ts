@@ -1,4 +1,5 @@
 import type { ObjectChanged } from '../../api/contract/events.ts';
+import type { WaitingChange } from './watcher.ts';
 
 /** A file that may have changed here. Times in milliseconds since the epoch. */
 export interface LocalHint {
@@ -90,15 +91,10 @@ export class Agenda {
     this.#notBefore.set(path, until);
   }
 
-  /** What waits, the oldest first. */
-  waiting(): { path: string; direction: 'up' | 'down'; since: number }[] {
-    const local = [...this.#local.values()].map(({ path, first }) => {
-      return { path, direction: 'up' as const, since: first };
-    });
-    const remote = [...this.#remote.values()].map(({ path, first }) => {
-      return { path, direction: 'down' as const, since: first };
-    });
-    return [...local, ...remote].sort((a, b) => a.since - b.since);
+  /** The first of those that wait. */
+  waiting(most: number): WaitingChange[] {
+    const both = [...firstOf(this.#local, 'up', most), ...firstOf(this.#remote, 'down', most)];
+    return both.sort((a, b) => a.since - b.since).slice(0, most);
   }
 
   get size(): number {
@@ -142,7 +138,8 @@ export class Agenda {
   }
 
   #burst(now: number, runAt: number, laneOpen: boolean): Step {
-    const began = Math.min(...this.waiting().map(({ since }) => since));
+    // Maps keep the order in which things came.
+    const began = this.waiting(1)[0]?.since ?? now;
     const at = Math.min(this.#lastHint + BURST_QUIET_MS, began + BURST_LONGEST_MS);
     if (now < at) return { type: 'wait', until: Math.min(at, runAt) };
     if (!laneOpen || this.size > LOOKED_AT) return { type: 'run', reasons: ['burst'] };
@@ -166,6 +163,19 @@ export class Agenda {
     const settled = Math.min(last + quiet, first + Math.max(quiet, LONGEST_MS));
     return Math.max(settled, this.#notBefore.get(path) ?? 0);
   }
+}
+
+function firstOf(
+  hints: ReadonlyMap<string, LocalHint | RemoteHint>,
+  direction: WaitingChange['direction'],
+  most: number,
+): WaitingChange[] {
+  const found: WaitingChange[] = [];
+  for (const { path, first } of hints.values()) {
+    if (found.length === most) break;
+    found.push({ path, direction, since: first });
+  }
+  return found;
 }
 
 /** Names under which programs keep a file while they write it, and then rename or delete it. */

@@ -4,7 +4,8 @@ import { STATE_MEANINGS, type PairState } from '../states.ts';
 import type { WatchChange, WatchEvent, WatchView } from './watcher.ts';
 import type { BisyncEvent } from '../run-context.ts';
 
-const SHOWN = 20;
+/** So many of each kind are in a view. */
+export const SHOWN = 20;
 /** The screen is told so seldom at most. */
 const TELL_EVERY_MS = 100;
 
@@ -50,14 +51,13 @@ export class Board {
 
   view(
     about: Pick<WatchView, 'root' | 'bucket' | 'profile'>,
-    waiting: WatchView['queue'],
+    waiting: Pick<WatchView, 'queue' | 'queued'>,
   ): WatchView {
     return {
       ...this.#state,
       ...about,
       ...this.#more,
-      queue: waiting.slice(0, SHOWN),
-      queued: waiting.length,
+      ...waiting,
       moving: this.#moving === null ? null : { ...this.#moving },
       recent: [...this.#recent],
       problems: [...this.#problems.values()].slice(0, SHOWN),

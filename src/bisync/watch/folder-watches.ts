@@ -1,12 +1,12 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isErrno } from '../../platform/atomic-file.ts';
 import { below, watchLimit, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
 
 interface Watched {
   watcher: FSWatcher;
-  inode: number;
+  identity: string;
 }
 
 /** The kernel's queue (fs.inotify.max_queued_events); what comes beyond it is dropped, untold. */
@@ -20,14 +20,16 @@ const WINDOW_MS = 1000;
  */
 export class FolderWatches implements LocalChanges {
   readonly #options: LocalChangesOptions;
+  readonly #fsWatch: (path: string) => FSWatcher;
   readonly #folders = new Map<string, Watched>();
   /** One look at the tree at a time: folders come and go while they are being looked at. */
   #looking: Promise<void> = Promise.resolve();
   #closed = false;
   #recent = { since: 0, events: 0 };
 
-  constructor(options: LocalChangesOptions) {
+  constructor(options: LocalChangesOptions, fsWatch: (path: string) => FSWatcher = watch) {
     this.#options = options;
+    this.#fsWatch = fsWatch;
   }
 
   get size(): number {
@@ -67,16 +69,16 @@ export class FolderWatches implements LocalChanges {
    * @param tell whether the files of folders that are new are told of
    */
   async #add(folder: string, { tell }: { tell: boolean }): Promise<void> {
-    const inode = await this.#inodeOf(folder);
-    if (inode === undefined) {
+    const identity = await this.#identityOf(folder);
+    if (identity === undefined) {
       this.#drop(folder);
       return;
     }
     const known = this.#folders.get(folder);
-    const isNew = known?.inode !== inode;
+    const isNew = known?.identity !== identity;
     // Another folder with the name of one that was moved: the old watch went along with the old one.
     if (known !== undefined && isNew) this.#drop(folder);
-    if (isNew && !this.#watch(folder, inode)) return;
+    if (isNew && !this.#watch(folder, identity)) return;
     for (const entry of await entriesOf(join(this.#options.root, folder))) {
       if (this.#closed) return;
       const path = below(folder, entry.name);
@@ -87,12 +89,12 @@ export class FolderWatches implements LocalChanges {
   }
 
   /** @returns false for a folder that went or that may not be read */
-  #watch(folder: string, inode: number): boolean {
+  #watch(folder: string, identity: string): boolean {
     try {
-      const watcher = watch(join(this.#options.root, folder));
+      const watcher = this.#fsWatch(join(this.#options.root, folder));
       watcher.on('change', (type, name) => this.#event(folder, type, name));
       watcher.on('error', () => this.#options.onLost());
-      this.#folders.set(folder, { watcher, inode });
+      this.#folders.set(folder, { watcher, identity });
       return true;
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) return false;
@@ -110,18 +112,29 @@ export class FolderWatches implements LocalChanges {
     const path = below(folder, name.toString());
     this.#options.onHint(path);
     if (type !== 'rename') return;
-    // It came or went, and may be a folder.
-    this.#next(() => this.#look(path)).catch((error: unknown) => this.#options.onFailure(error));
+    const look = async (): Promise<void> => {
+      // It came or went, and may be a folder.
+      await this.#look(path);
+      // Or the folder itself went, as inotify says it; a new one may have its name by now, and even its
+      // inode, but not its watch.
+      if (name.toString() === basename(folder)) {
+        this.#drop(folder);
+        await this.#look(folder);
+      }
+    };
+    this.#next(look).catch((error: unknown) => this.#options.onFailure(error));
   }
 
   async #look(path: string): Promise<void> {
-    if ((await this.#inodeOf(path)) === undefined) this.#drop(path);
-    else if (!this.#options.ignores(path, 'folder')) await this.#add(path, { tell: true });
+    if ((await this.#identityOf(path)) === undefined) {
+      if (this.#drop(path)) this.#options.onGone(path);
+    } else if (!this.#options.ignores(path, 'folder')) await this.#add(path, { tell: true });
   }
 
-  #drop(folder: string): void {
+  /** @returns whether it was watched */
+  #drop(folder: string): boolean {
     const known = this.#folders.get(folder);
-    if (known === undefined) return;
+    if (known === undefined) return false;
     known.watcher.close();
     this.#folders.delete(folder);
     const inside = folder === '' ? '' : `${folder}/`;
@@ -130,6 +143,7 @@ export class FolderWatches implements LocalChanges {
       watcher.close();
       this.#folders.delete(path);
     }
+    return true;
   }
 
   /** Node does not tell that the queue has overflown; as many events in so short a time do. */
@@ -141,11 +155,11 @@ export class FolderWatches implements LocalChanges {
   }
 
   /** Undefined for what is no folder. */
-  async #inodeOf(path: string): Promise<number | undefined> {
+  async #identityOf(path: string): Promise<string | undefined> {
     try {
       const entry = await lstat(join(this.#options.root, path));
       // The root itself may be a mount point, never a symlink: pairs are opened by their real path.
-      return entry.isDirectory() ? entry.ino : undefined;
+      return entry.isDirectory() ? `${entry.ino}:${entry.birthtimeMs}` : undefined;
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG')) {
         return undefined;

@@ -18,7 +18,7 @@ export interface LaneRules {
   /** Whether `.gitignore` files count as well. */
   gitignore: boolean;
   names: NameRules;
-  /** Paths whose conflict waits for a person, and their copies. */
+  /** Paths whose conflict waits for a person. */
   inConflict: ReadonlySet<string>;
   /** Paths whose last write ended unknown. */
   inDoubt: ReadonlySet<string>;

@@ -108,6 +108,9 @@ class Lane {
     const agreed = this.#run.baseline.get(path);
     const file = join(this.#run.pair.root, path);
     const found = await look(file);
+    if (found.type === 'missing' && agreed === undefined && this.#heldFiles(path)) {
+      this.outcome.runs.add('deleted');
+    }
     const verdict = judgeLocal(path, found, agreed, this.#rules);
     if (typeof verdict === 'object') this.outcome.runs.add(verdict.run);
     if (verdict !== 'lane' || found.type !== 'file') return undefined;
@@ -126,6 +129,13 @@ class Lane {
     }
     if (agreed === undefined && !(await this.#mayBeNew(path))) return undefined;
     return { hint, work: () => this.#upload(hint, agreed ?? null) };
+  }
+
+  /** Whether it was a folder: where one watch is for the whole tree, nothing else tells. */
+  #heldFiles(path: string): boolean {
+    if (this.#rules.names.platform === 'linux') return false;
+    for (const key of this.#run.baseline.keys()) if (key.startsWith(`${path}/`)) return true;
+    return false;
   }
 
   async #grows(file: string, size: number): Promise<boolean> {

@@ -22,6 +22,8 @@ export interface LocalChangesOptions {
   ignores: (path: string, kind: EntryKind) => boolean;
   /** Something about this file, or about what has no such name any more, may have changed. */
   onHint: (path: string) => void;
+  /** A folder that was watched is gone or has another name; of its files nothing else tells. */
+  onGone: (folder: string) => void;
   /** Hints may have been lost. */
   onLost: () => void;
   /** It cannot watch any more. */

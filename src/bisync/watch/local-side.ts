@@ -1,3 +1,4 @@
+import type { FSWatcher } from 'node:fs';
 import type { Host } from '../../platform/host.ts';
 import type { EntryKind } from '../filters/path-filter.ts';
 import { surveyFolder, type Survey } from '../survey.ts';
@@ -10,10 +11,13 @@ interface LocalSideOptions {
   root: string;
   gitignore: boolean;
   onHint: (path: string) => void;
+  onGone: (folder: string) => void;
   onLost: () => void;
   onFailure: (error: unknown) => void;
   /** How it watches from now on. */
   onMode: (mode: LocalMode) => void;
+  /** Instead of the system's. */
+  fsWatch?: ((path: string) => FSWatcher) | undefined;
 }
 
 export type LocalMode = { type: 'events' } | { type: 'polling'; notice: string; cure: string };
@@ -68,8 +72,10 @@ export class LocalSide {
   }
 
   async #watch(): Promise<void> {
-    const Native = this.#host.platform === 'linux' ? FolderWatches : TreeWatch;
-    const native = new Native(this.#forChanges());
+    const native =
+      this.#host.platform === 'linux'
+        ? new FolderWatches(this.#forChanges(), this.#options.fsWatch)
+        : new TreeWatch(this.#forChanges());
     try {
       await native.start();
     } catch (error) {
@@ -94,9 +100,9 @@ export class LocalSide {
   }
 
   #forChanges(): LocalChangesOptions {
-    const { root, onHint, onLost, onFailure } = this.#options;
+    const { root, onHint, onGone, onLost, onFailure } = this.#options;
     return {
-      ...{ root, onHint, onLost },
+      ...{ root, onHint, onGone, onLost },
       ignores: (path: string, kind: EntryKind) => this.survey.filter.ignores(path, kind),
       onFailure: (error) => {
         if (error instanceof WatchLimitError) this.#poll(error).catch(onFailure);

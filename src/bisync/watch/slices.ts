@@ -3,12 +3,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../../platform/atomic-file.ts';
 import type { Host } from '../../platform/host.ts';
-import { acquireLock } from '../../platform/lock.ts';
 import type { S3Client } from '../../s3/client.ts';
 import { Activity } from '../activity.ts';
 import { rescueLateWrites } from '../aside.ts';
 import { Journal } from '../journal.ts';
 import { runContext, storedState } from '../locked-run.ts';
+import { lockPair, WATCH_COMMAND } from '../pair-lock.ts';
 import type { Pair } from '../pair.ts';
 import { readMemory, writeMemory, type OpenConflict, type PairMemory } from '../pair-memory.ts';
 import { makeReady } from '../prepare.ts';
@@ -73,9 +73,8 @@ export class PairSlices {
     around: SliceAround,
     work: (run: RunContext, openConflicts: readonly OpenConflict[]) => Promise<T>,
   ): Promise<T> {
-    const { clock } = this.#host;
-    const lock = await acquireLock(join(this.#pair.folder, 'lock'), {
-      ...{ command: this.#options.command ?? 'cloud bisync --watch', clock },
+    const lock = await lockPair(this.#pair, {
+      ...{ command: WATCH_COMMAND, clock: this.#host.clock },
       ...{ waitMs: Infinity, signal: around.stopping },
     });
     const journal = new Journal(this.#pair.folder);

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../../platform/host.ts';
 import { acquireLock } from '../../platform/lock.ts';
-import { openPair, type Pair } from '../pair.ts';
+import { WATCH_COMMAND } from '../pair-lock.ts';
+import { openPair } from '../pair.ts';
 import type { BisyncDeps } from '../run.ts';
 import { Announcer } from './announcer.ts';
 import { Board } from './board.ts';
@@ -10,12 +12,14 @@ import { LocalSide } from './local-side.ts';
 import { endPause, readPause, writePause } from './pause-file.ts';
 import { hear, type Heard } from './remote-changes.ts';
 import type { Watcher, WatchEnd, WatchOptions } from './watcher.ts';
-import { Watching } from './watching.ts';
+import { Watching, type WatchingParts } from './watching.ts';
 
 export interface WatchDeps {
   /** 0 to 1, for the jitter. */
   random: () => number;
   run: Partial<BisyncDeps>;
+  /** Instead of the system's `fs.watch`. */
+  fsWatch: (path: string) => FSWatcher;
 }
 
 /** The first run waits so long for the event stream, so that it need not be done twice. */
@@ -36,15 +40,14 @@ export async function startWatch(
 ): Promise<Watcher> {
   const { clock } = host;
   const pair = await openPair(host, options.access, options.localRoot);
-  const command = options.command ?? 'cloud bisync --watch';
-  const lock = await acquireLock(join(pair.folder, 'watching'), { command, clock });
+  const lock = await acquireLock(join(pair.folder, 'watching'), { command: WATCH_COMMAND, clock });
   const streaming = new AbortController();
   try {
     const board = new Board(() => clock.now());
     const random = deps.random ?? Math.random;
     const origin = `w-${randomBytes(9).toString('base64url')}`;
     const announcer = new Announcer(options.announce, origin, clock);
-    const local = localSide(options, pair, host, board, () => watching);
+    const local = localSide({ options, pair, host, board, fsWatch: deps.fsWatch }, () => watching);
     const parts = { options, host, pair, board, local, announcer, random, runDeps: deps.run ?? {} };
     const watching: Watching = new Watching(parts);
     await local.start();
@@ -94,17 +97,18 @@ export async function startWatch(
 }
 
 function localSide(
-  options: WatchOptions,
-  pair: Pair,
-  host: Host,
-  board: Board,
+  about: Pick<WatchingParts, 'options' | 'pair' | 'host' | 'board'> & {
+    fsWatch: WatchDeps['fsWatch'] | undefined;
+  },
   watching: () => Watching,
 ): LocalSide {
+  const { options, pair, host, board, fsWatch } = about;
   const { root } = pair;
   return new LocalSide(
     {
-      ...{ root, gitignore: options.gitignore === true },
+      ...{ root, gitignore: options.gitignore === true, fsWatch },
       onHint: (path) => watching().localHint(path),
+      onGone: () => watching().gone(),
       onLost: () => watching().compare('lost', 1000),
       onFailure: () => watching().compare('lost', 1000),
       onMode: (mode) => {

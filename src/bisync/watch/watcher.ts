@@ -115,7 +115,7 @@ export interface Watcher {
 
 export interface WatchOptions extends Omit<
   BisyncOptions,
-  'dryRun' | 'resync' | 'approve' | 'signal'
+  'dryRun' | 'resync' | 'approve' | 'waitMs' | 'command' | 'signal' | 'stopping'
 > {
   /** How often both sides are compared while no events come from the server; milliseconds. */
   intervalMs: number;

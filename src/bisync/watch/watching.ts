@@ -7,6 +7,7 @@ import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
 import { endingOfRun } from '../endings.ts';
 import { ACCESS_FILE } from '../filters/own-files.ts';
+import { WATCH_COMMAND } from '../pair-lock.ts';
 import type { Pair } from '../pair.ts';
 import { readMemory } from '../pair-memory.ts';
 import type { BisyncResult } from '../result.ts';
@@ -15,7 +16,7 @@ import { runBisync, type BisyncDeps } from '../run.ts';
 import { STATE_MEANINGS } from '../states.ts';
 import { Agenda, type LocalHint, type RemoteHint, type Step } from './agenda.ts';
 import type { Announcer } from './announcer.ts';
-import type { Board } from './board.ts';
+import { SHOWN, type Board } from './board.ts';
 import { Flushes } from './flushes.ts';
 import { isIgnoreFile, type LaneRules } from './judge.ts';
 import { takeLane, type LaneOutcome } from './lane.ts';
@@ -85,7 +86,8 @@ export class Watching {
   view(): WatchView {
     const { pair, options, board } = this.#parts;
     const about = { root: pair.root, bucket: pair.bucket, profile: options.profile };
-    return board.view(about, this.agenda.waiting());
+    const queue = this.agenda.waiting(SHOWN);
+    return board.view(about, { queue, queued: this.agenda.size });
   }
 
   /** Something is on the agenda, or the network is back. */
@@ -106,6 +108,11 @@ export class Watching {
     if (this.#paused !== undefined) return;
     this.agenda.remoteHint(path, event, this.#now());
     this.wake();
+  }
+
+  /** A folder has another name, or none. */
+  gone(): void {
+    this.compare('deleted', DELETE_AFTER_MS);
   }
 
   compare(reason: string, inMs = 0): void {
@@ -240,12 +247,12 @@ export class Watching {
     if ((await this.#slices.overlayBytes()) > OVERLAY_BYTES) this.compare('overlay');
   }
 
-  #rules(run: RunContext, open: readonly { path: string; copy: string }[]): LaneRules {
+  #rules(run: RunContext, open: readonly { path: string }[]): LaneRules {
     const { filter, leftOut } = this.#parts.local.survey;
     return {
       ...{ filter, leftOut, names: run.names, inDoubt: this.#inDoubt },
       gitignore: this.#parts.options.gitignore === true,
-      inConflict: new Set(open.flatMap(({ path, copy }) => [path, copy])),
+      inConflict: new Set(open.map(({ path }) => path)),
     };
   }
 
@@ -283,7 +290,7 @@ export class Watching {
       {
         ...options,
         ...{ access: this.#access, renewAccess, waitMs: Infinity },
-        ...{ command: options.command ?? 'cloud bisync --watch' },
+        ...{ command: WATCH_COMMAND },
         ...{ signal: this.#stopped.signal, stopping: this.#stopping.signal },
       },
       host,
@@ -334,7 +341,9 @@ export class Watching {
   /** The network, the storage or the disk does not do now what it should; or a person is needed. */
   #failed(failure: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    const { remedy, error } = endingOfRun(failure);
+    const { remedy, error } = isOfTheSystem(failure)
+      ? { remedy: 'stop', error: new AbortError('failed', failure.message) }
+      : endingOfRun(failure);
     const now = this.#now();
     // Found out by the lane, where the key is not renewed.
     if (remedy === 'renew-access' && failure instanceof S3RequestError) {
@@ -360,6 +369,7 @@ export class Watching {
       } catch (error) {
         if (!(error instanceof S3RequestError) || error.ambiguous) {
           this.#retry.failed('offline', this.#retry.message, this.#now());
+          this.flushes.fail(offline(this.#retry.message));
           return;
         }
         // It answers; what it says is for the run to understand.
@@ -488,6 +498,15 @@ function paused(): AbortError {
     exitCode: ExitCode.incomplete,
     suggestions: ['cloud resume'],
   });
+}
+
+function offline(message: string): AbortError {
+  return new AbortError('offline', message, { exitCode: ExitCode.unreachable });
+}
+
+/** A full disk, a file that cannot be written: it may work again. */
+function isOfTheSystem(failure: unknown): failure is NodeJS.ErrnoException {
+  return failure instanceof Error && 'syscall' in failure && 'code' in failure;
 }
 
 function ended(): AbortError {

@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { FolderWatches } from '../../../src/bisync/watch/folder-watches.ts';
+
+async function open(before: (root: string) => Promise<void> = () => Promise.resolve()) {
+  const root = await mkdtemp(join(tmpdir(), 'cloud-folders-'));
+  await before(root);
+  const hints = new Set<string>();
+  const gone: string[] = [];
+  const watches = new FolderWatches({
+    root,
+    ignores: (path) => path.split('/').includes('node_modules'),
+    onHint: (path) => hints.add(path),
+    onGone: (path) => gone.push(path),
+    onLost: () => undefined,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(async () => {
+    watches.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  await watches.start();
+  const write = async (path: string): Promise<void> => {
+    await mkdir(join(root, path, '..'), { recursive: true });
+    await writeFile(join(root, path), 'x');
+  };
+  return { root, hints, gone, watches, write };
+}
+
+const told = (hints: Set<string>, ...paths: string[]): Promise<void> =>
+  vi.waitFor(() => expect(paths.filter((path) => !hints.has(path))).toEqual([]), 30_000);
+
+// What these watches are made of is inotify; other systems watch a whole tree.
+it.runIf(process.platform === 'linux')('2,000 files in 20 new folders lose none', async () => {
+  const { hints, write } = await open();
+  const paths = Array.from({ length: 2000 }, (_, each) => `new/${each % 20}/inner/${each}.md`);
+  await Promise.all(paths.map(write));
+  await told(hints, ...paths);
+});
+
+it.runIf(process.platform === 'linux')(
+  'a folder that was moved is told of, and watched under its new name',
+  async () => {
+    const { root, hints, gone, watches, write } = await open(async (root) => {
+      await mkdir(join(root, 'a/inner'), { recursive: true });
+      await writeFile(join(root, 'a/inner/1.md'), 'x');
+    });
+    expect(watches.size).toBe(3);
+    await rename(join(root, 'a'), join(root, 'b'));
+    await told(hints, 'b/inner/1.md');
+    await vi.waitFor(() => expect(gone).toEqual(['a']), 30_000);
+    await write('b/inner/2.md');
+    await told(hints, 'b/inner/2.md');
+    expect(watches.size).toBe(3);
+  },
+);
+
+it.runIf(process.platform === 'linux')(
+  'a folder that is made anew under the same name, with the same inode perhaps, is watched',
+  async () => {
+    const { root, hints, write } = await open((root) =>
+      mkdir(join(root, 'a')).then(() => undefined),
+    );
+    for (let round = 0; round < 20; round += 1) {
+      await rm(join(root, 'a'), { recursive: true });
+      await write(`a/first-${round}.md`);
+      await told(hints, `a/first-${round}.md`);
+      await write(`a/second-${round}.md`);
+      await told(hints, `a/second-${round}.md`);
+    }
+  },
+);
+
+it.runIf(process.platform === 'linux')('what is ignored is not watched', async () => {
+  const { hints, watches, write } = await open();
+  await write('node_modules/lib/index.js');
+  await write('src/index.js');
+  await told(hints, 'src/index.js');
+  expect([...hints].filter((path) => path.startsWith('node_modules/'))).toEqual([]);
+  expect(watches.size).toBe(2);
+});
+
+it.runIf(process.platform === 'linux')(
+  'a rescan finds what a lost event did not tell',
+  async () => {
+    const { root, hints, watches } = await open(async (root) => {
+      await mkdir(join(root, 'a'));
+    });
+    await mkdir(join(root, 'a/b'), { recursive: true });
+    await writeFile(join(root, 'a/b/1.md'), 'x');
+    await watches.rescan();
+    await told(hints, 'a/b/1.md');
+  },
+);
