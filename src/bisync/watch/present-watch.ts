@@ -13,6 +13,7 @@ const SHOWN = 10;
 export function presentView(view: WatchView, out: Output, now: number): string {
   const { root, bucket, profile, state } = view;
   const fields = formatFields([
+    ['Bucket', `${bucket} (${profile})`],
     ['State', `${state}: ${stateText(view, now)}`],
     ['Next step', nextStepText(view)],
     ['Changes', seenText(view, now)],
@@ -22,7 +23,7 @@ export function presentView(view: WatchView, out: Output, now: number): string {
     ['Compared', comparedText(view, now)],
   ]);
   const blocks = [
-    `Watching ${root} and the bucket ${bucket} (${profile}).`,
+    `Watching ${root}`,
     fields,
     ...(view.recent.length === 0 ? [] : [recentTable(view.recent, out)]),
     ...(view.problems.length === 0 ? [] : [problemsText(view.problems)]),

@@ -25,7 +25,8 @@ function screen(columns: number): Output {
 
 test('the quiet screen says where, how both sides stand and when they are compared', () => {
   const lines = presentView(idle, screen(80), now).split('\n');
-  expect(lines[0]).toContain('Watching /home/ann/Cloud/acme and the bucket acme-3f2a (balanced).');
+  expect(lines[0]).toContain('Watching /home/ann/Cloud/acme');
+  expect(lines).toContain('Bucket    acme-3f2a (balanced)');
   expect(lines.join('\n')).toMatch(/State {5}.*idle.*: Both sides agree\. \(12\.0 s\)/);
   expect(lines).toContain('Changes   seen at once, here and in the cloud');
   expect(lines).toContain('Compared  2 min ago, again in 58 min');
