@@ -5,6 +5,7 @@ import { S3RequestError } from '../s3/errors.ts';
 import { hashMoved, noteConflict, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
 import { fingerprintOf, isOneFile, isTemporaryName, type Fingerprint } from './local-file.ts';
+import { readMemory } from './pair-memory.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type ConflictRecord, type RunContext } from './run-context.ts';
 import type { BaselineEntry, Listing } from './versions.ts';
@@ -122,9 +123,18 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
       if (!(error instanceof PathProblem)) throw error;
     }
   }
-  for (const { to, conflict } of leftovers.namings.values()) {
-    // Nobody was told, and a person should choose.
-    if (conflict?.open === true && (await exists(to))) noteConflict(run, conflict);
+  await noteForgotten(run, leftovers.namings);
+}
+
+/** Open conflicts that were met before a crash, and that nobody was told of. */
+async function noteForgotten(run: RunContext, namings: Leftovers['namings']): Promise<void> {
+  const open = [...namings.values()].filter(({ conflict }) => conflict?.open === true);
+  if (open.length === 0) return;
+  const { openConflicts } = await readMemory(run.pair.folder);
+  const known = new Set(openConflicts.map(({ copy }) => copy));
+  for (const { to, conflict } of open) {
+    if (conflict === undefined || known.has(conflict.copy)) continue;
+    if (await exists(to)) noteConflict(run, conflict);
   }
 }
 
@@ -200,6 +210,14 @@ export async function removeTemporaries(files: readonly string[]): Promise<void>
         throw error;
     }
   }
+}
+
+/** Whether something of a run that was cut off has to be ended, or found out, by the next one. */
+export async function isCutOff(leftovers: Leftovers): Promise<boolean> {
+  const { attempts, placings } = leftovers;
+  if (attempts.size > 0 || (await misplacedPaths(leftovers)).length > 0) return true;
+  for (const { temporary } of placings.values()) if (await exists(temporary)) return true;
+  return false;
 }
 
 /** Paths whose file a crash left in the trash: they are missing in the local root, not deleted. */

@@ -13,7 +13,7 @@ import type { Pair } from '../pair.ts';
 import { readMemory, writeMemory, type OpenConflict, type PairMemory } from '../pair-memory.ts';
 import { makeReady } from '../prepare.ts';
 import { PROFILES } from '../profiles.ts';
-import { foldIn, misplacedPaths } from '../recover.ts';
+import { foldIn, isCutOff } from '../recover.ts';
 import type { BisyncEvent, RunContext } from '../run-context.ts';
 import { SyncedRoot } from '../synced-root.ts';
 import type { BaselineEntry } from '../versions.ts';
@@ -113,8 +113,7 @@ export class PairSlices {
   async #read(): Promise<void> {
     this.#warm = undefined;
     const { stored, leftovers } = await storedState(this.#pair, {});
-    if (stored === undefined || leftovers.attempts.size > 0) return;
-    if ((await misplacedPaths(leftovers)).length > 0) return;
+    if (stored === undefined || (await isCutOff(leftovers))) return;
     const baseline = foldIn(stored, leftovers.settled);
     this.#warm = { baseline, mark: await markOf(this.#pair) };
   }

@@ -1,16 +1,19 @@
 /**
  * The model of Hughes, Pierce, Arts and Norell, *Mysteries of Dropbox* (ICST 2016), for one file. What
  * nodes see must be explained by hidden steps: a node uploads (UP) or downloads (DOWN). Here a hidden
- * step of a node happens only while it syncs. Three rules are ours: an edit wins against a delete; in a
- * conflict either version may keep the name; and the copy of the bucket's version is there before the
- * name changes hands, so that somebody who writes in between leaves one copy more.
+ * step of a node happens only while it syncs. Four rules are ours: an edit wins against a delete; in a
+ * conflict either version may keep the name; the copy of the bucket's version is there before the
+ * name changes hands, so that somebody who writes in between leaves one copy more; and a sync that is
+ * killed may leave the name without its file until the next one of that node, which puts the file back,
+ * or, if it was nowhere else and the name is taken or was about to be given away, makes it a copy.
  */
 export type Observation =
   | { type: 'read'; node: number; value: Content }
   | { type: 'write'; node: number; value: Content; old: Content }
   /** A write to the bucket itself, by somebody who has just read it. */
   | { type: 'write-global'; value: Content; old: Content }
-  | { type: 'sync-begins' | 'sync-ends'; node: number }
+  | { type: 'sync-begins'; node: number }
+  | { type: 'sync-ends'; node: number; killed?: boolean }
   | { type: 'stable'; value: Content; conflicts: number[] };
 /** The number of a value; null: there is no file. */
 export type Content = number | null;
@@ -22,6 +25,10 @@ interface Node {
   /** Has nothing to upload. */
   clean: boolean;
   syncing: boolean;
+  /** Its last sync was killed, perhaps while the name had no file. */
+  cut: boolean;
+  /** The file that a kill left without its name, and whether it had nothing to upload. */
+  missing: { value: number; clean: boolean } | null;
 }
 
 interface State {
@@ -35,7 +42,10 @@ export function unexplained(
   nodes: number,
   observations: readonly Observation[],
 ): string | undefined {
-  const node: Node = { local: null, fresh: true, clean: true, syncing: false };
+  const node: Node = {
+    ...{ local: null, fresh: true, clean: true },
+    ...{ syncing: false, cut: false, missing: null },
+  };
   const start: State = {
     ...{ global: null, conflicts: [] },
     nodes: Array.from({ length: nodes }, () => ({ ...node })),
@@ -71,8 +81,13 @@ function closure(states: ReadonlyMap<string, State>): Map<string, State> {
 }
 
 function hiddenSteps(state: State, index: number): State[] {
-  const { local, fresh, clean, syncing } = state.nodes[index]!;
-  if (!syncing) return [];
+  const { local, fresh, clean, syncing, cut, missing } = state.nodes[index]!;
+  if (!syncing) {
+    // Only what gives way to something newer is moved.
+    if (!cut || fresh || local === null || missing !== null) return [];
+    return [withNode(state, index, { local: null, cut: false, missing: { value: local, clean } })];
+  }
+  if (missing !== null) return ends(state, index, missing);
   if (clean) {
     return fresh ? [] : [withNode(state, index, { local: state.global, fresh: true })];
   }
@@ -86,6 +101,22 @@ function hiddenSteps(state: State, index: number): State[] {
   if (local === null) return [given];
   if (global === null) return [published];
   return [withConflict(given, local), withConflict(published, global), withConflict(state, global)];
+}
+
+/** How a node finds again what a kill had left without its name. */
+function ends(
+  state: State,
+  index: number,
+  { value, clean }: NonNullable<Node['missing']>,
+): State[] {
+  const found = { missing: null };
+  const asCopy = (change: Partial<Node>): State =>
+    withConflict(withNode(state, index, { ...found, ...change }), value);
+  if (state.nodes[index]!.local !== null) {
+    return [clean ? withNode(state, index, found) : asCopy({})];
+  }
+  const back = withNode(state, index, { ...found, local: value, clean });
+  return clean ? [back] : [back, asCopy({ clean: true, fresh: false })];
 }
 
 function withNode(state: State, index: number, change: Partial<Node>): State {
@@ -113,10 +144,13 @@ function observe(state: State, seen: Observation): State | undefined {
     case 'write-global':
       return state.global === seen.old ? { ...stale(state), global: seen.value } : undefined;
     case 'sync-begins':
+      return withNode(state, seen.node, { syncing: true, cut: false });
     case 'sync-ends':
-      return withNode(state, seen.node, { syncing: seen.type === 'sync-begins' });
+      return withNode(state, seen.node, { syncing: false, cut: seen.killed === true });
     case 'stable': {
-      const quiet = state.nodes.every(({ local, clean }) => clean && local === seen.value);
+      const quiet = state.nodes.every(
+        ({ local, clean, missing }) => clean && local === seen.value && missing === null,
+      );
       const conflicts = seen.conflicts.toSorted((a, b) => a - b);
       const same = JSON.stringify(conflicts) === JSON.stringify(state.conflicts);
       return quiet && same && state.global === seen.value ? state : undefined;

@@ -42,13 +42,19 @@ export class World {
   }
 
   /** Around each sync, so that it is known when a node can have moved anything. */
-  async syncing<T>(device: DeviceNode, run: () => Promise<T>): Promise<T> {
+  async syncing<T extends { killed?: boolean }>(
+    device: DeviceNode,
+    run: () => Promise<T>,
+  ): Promise<T> {
     const node = this.devices.indexOf(device);
     this.observations.push({ type: 'sync-begins', node });
+    let killed = false;
     try {
-      return await run();
+      const end = await run();
+      killed = end.killed === true;
+      return end;
     } finally {
-      this.observations.push({ type: 'sync-ends', node });
+      this.observations.push({ type: 'sync-ends', node, killed });
       device.syncs += 1;
     }
   }
