@@ -201,7 +201,7 @@ it('a conflict that was cut off after its copy was sent does not send it again',
   await bucket.put('a.md', 'theirs');
   await laptop.write('a.md', 'mine');
   // Before the journal says that the copy, which has been sent, is settled.
-  await syncKilled(laptop, { operation: 'append', nth: 3, when: 'before' }, { conflicts: 'local' });
+  await syncKilled(laptop, { operation: 'append', nth: 4, when: 'before' }, { conflicts: 'local' });
   const [copy = ''] = [...(await bucket.objects()).keys()].filter((key) => key !== 'a.md');
   expect(await bucket.get(copy)).toBe('theirs');
   await laptop.write('a.md', 'mine, edited');
