@@ -200,4 +200,19 @@ export const MUTANTS: readonly Mutant[] = [
     'if (now === undefined || now !== this.#identity) {',
     'if (now === undefined) {',
   ]),
+  mutant('quick scan: the change time', 'a stamp is inode, size and seconds', [
+    'bisync/stat-record.ts',
+    'return `${file.inode} ${file.size} ${file.modified} ${file.changed}`;',
+    'return `${file.inode} ${file.size} ${file.modified / 1_000_000_000n}`;',
+  ]),
+  mutant('quick scan: racy files', 'a file that has just changed is known by its stamp', [
+    'bisync/stat-record.ts',
+    'return device === since.device && changed < since.now - BigInt(settledMs) * 1_000_000n;',
+    'return true;',
+  ]),
+  mutant('full scan: our own listing', "rclone's listing of the bucket is believed", [
+    'bisync/scan.ts',
+    'const files = objects === undefined ? remote.files : versionsOf(objects, { ...survey, baseline });',
+    'const files = remote.files;',
+  ]),
 ];
