@@ -19,7 +19,7 @@ import { trashBoundsFrom } from './trash-bounds.ts';
 
 export interface SyncRequest extends Pick<
   BisyncOptions,
-  'conflicts' | 'gitignore' | 'dryRun' | 'resync' | 'approve' | 'waitMs' | 'signal'
+  'conflicts' | 'gitignore' | 'full' | 'dryRun' | 'resync' | 'approve' | 'waitMs' | 'signal'
 > {
   session: SessionFlags;
   /** Default: what the configuration says, else `balanced`. */

@@ -2,6 +2,10 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 import { durationFlag } from '../cli/duration-flag.ts';
 import { gitignoreFlag } from '../cli/folder-flags.ts';
+import { AbortError } from '../output/errors.ts';
+import { ExitCode } from '../output/exit-codes.ts';
+
+const DEFAULT_INTERVAL_MS = 60_000;
 
 export default class Bisync extends BaseCommand<typeof Bisync> {
   static override summary = 'Sync a folder with the bucket, in both directions.';
@@ -39,17 +43,18 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
     watch: Flags.boolean({
       char: 'w',
       description: 'Go on until Ctrl-C: what is saved here or there is on the other side at once.',
-      exclusive: ['dry-run', 'approve', 'resync', 'wait'],
+      exclusive: ['dry-run', 'approve', 'resync', 'full', 'wait'],
     }),
     interval: durationFlag({
       description:
-        'With --watch: compare both sides so often while the server tells of no changes.',
-      default: 60_000,
+        'With --watch: compare both sides so often while the server tells of no changes. Default: 60 s.',
       leastMs: 1000,
       env: 'CLOUD_INTERVAL',
-      dependsOn: ['watch'],
     }),
     resync: Flags.boolean({ description: 'Compare anew: unite both sides, delete nothing.' }),
+    full: Flags.boolean({
+      description: 'Read every file again, also those whose times say that nothing changed.',
+    }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -67,7 +72,11 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
     await runWatch(
       {
         ...{ session: { context, server }, path, profile, conflicts, gitignore },
-        ...{ intervalMs: interval, command: 'cloud bisync --watch', signal: this.signal },
+        ...{
+          intervalMs: interval ?? DEFAULT_INTERVAL_MS,
+          command: 'cloud bisync --watch',
+          signal: this.signal,
+        },
       },
       this.host,
       this.out,
@@ -75,16 +84,23 @@ export default class Bisync extends BaseCommand<typeof Bisync> {
   }
 
   async #sync(): Promise<void> {
+    // Not `dependsOn`: with it CLOUD_INTERVAL, which is meant for watchers, would end every other sync.
+    if (this.argv.some((word) => /^--interval(=|$)/.test(word))) {
+      throw new AbortError('usage', '--interval goes with --watch.', {
+        exitCode: ExitCode.usage,
+        suggestions: ['cloud bisync --watch --interval 5m'],
+      });
+    }
     const { syncContext } = await import('../bisync/sync-context.ts');
     const { presentBisync } = await import('../bisync/present-bisync.ts');
     const { showBisync } = await import('../bisync/show-bisync.ts');
     const { context, server, 'dry-run': dryRun, path, profile, conflicts, ...more } = this.flags;
-    const { resync, approve, wait, gitignore } = more;
+    const { resync, approve, wait, gitignore, full } = more;
     const show = showBisync(this.out);
     const result = await syncContext(
       {
         ...{ session: { context, server }, path, profile, conflicts, gitignore },
-        ...{ dryRun, resync, approve },
+        ...{ dryRun, resync, approve, full },
         waitMs: wait,
         signal: this.signal,
       },
