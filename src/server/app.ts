@@ -1,22 +1,31 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
-import type { JWK } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from './db/sqlite.ts';
 import type { AccessTokens } from './domain/access-tokens.ts';
 import type { Intents } from './domain/intents.ts';
+import type { SigningKeys } from './domain/signing-keys.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { SyncForwarder } from './events/sync-forward.ts';
+import type { Floods } from './identity/floods.ts';
+import type { Passwords } from './identity/passwords.ts';
+import type { RateLimits } from './identity/rate-limits.ts';
 import { useAuthentication } from './plugins/authentication.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { authRoutes } from './routes/auth.ts';
+import { deviceRoutes } from './routes/device.ts';
 import { eventRoutes } from './routes/events.ts';
+import { memberRoutes } from './routes/members.ts';
 import { mountRoutes } from './routes/mount.ts';
+import { oauthRoutes } from './routes/oauth.ts';
 import { serviceRoutes } from './routes/service.ts';
+import { signingKeyRoutes } from './routes/signing-keys.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { userRoutes } from './routes/users.ts';
 import type { StorageProvider } from './storage/provider.ts';
 
 export interface AppDeps {
@@ -25,7 +34,15 @@ export interface AppDeps {
   storage: StorageProvider;
   intents: Intents;
   accessTokens: AccessTokens;
-  jwks: { keys: JWK[] };
+  keys: SigningKeys;
+  passwords: Passwords;
+  limits: RateLimits;
+  floods: Floods;
+  /** Our own address, for the outside. */
+  issuer: () => string;
+  userCodeKey: Buffer;
+  pageKey: Buffer;
+  trustedProxies: string[];
   bucketPrefix: string;
   bus: EventBus;
   webhookFor: WebhookFor;
@@ -48,6 +65,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     genReqId: requestId,
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: deps.trustedProxies.length === 0 ? false : deps.trustedProxies,
     http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: 10_000 },
     // A connection without a request ends with close(); a running request is answered first.
     forceCloseConnections: 'idle',
@@ -66,6 +84,12 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   const guards = useAuthentication(app, deps);
   serviceRoutes(app, deps);
   authRoutes(app, deps, guards);
+  oauthRoutes(app, deps);
+  deviceRoutes(app, deps);
+  apiKeyRoutes(app, deps, guards);
+  userRoutes(app, deps, guards);
+  memberRoutes(app, deps, guards);
+  signingKeyRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);
   const forwarder = new SyncForwarder({

@@ -1,4 +1,5 @@
-import type { Problem } from '../api/contract/problem.ts';
+import type { TenantSummary } from '../api/contract/auth.ts';
+import type { OAuthError, Problem } from '../api/contract/problem.ts';
 
 /** Why the server did not start; `message` is a sentence for people. */
 export class ServerStartError extends Error {
@@ -28,6 +29,7 @@ export class ServerStartError extends Error {
 interface ProblemOptions {
   detail?: string;
   field?: string;
+  tenants?: TenantSummary[];
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -49,7 +51,7 @@ export class HttpProblem extends Error {
   }
 
   toBody(): Problem {
-    const { detail, field } = this.#options;
+    const { detail, field, tenants } = this.#options;
     return {
       type: `urn:cloud-cli:problem:${this.code}`,
       title: this.message,
@@ -57,6 +59,19 @@ export class HttpProblem extends Error {
       ...(detail === undefined ? {} : { detail }),
       code: this.code,
       ...(field === undefined ? {} : { field }),
+      ...(tenants === undefined ? {} : { tenants }),
     };
+  }
+}
+
+/** A refusal of an OAuth endpoint. RFC 6749 §5.2 knows few codes, and its errors are 400. */
+export class OAuthProblem extends Error {
+  override readonly name = 'OAuthProblem';
+  readonly status: number;
+  readonly body: OAuthError;
+  constructor(error: string, description: string, status = 400) {
+    super(error);
+    this.status = status;
+    this.body = { error, error_description: description };
   }
 }

@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { adminTokenFile } from '../api/contract/local-server.ts';
 import { isErrno } from '../platform/atomic-file.ts';
@@ -8,7 +9,7 @@ import { useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
 import { openSqlite, type Database } from './db/sqlite.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
-import { bootstrap, type BootstrapResult } from './domain/bootstrap.ts';
+import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
 import { recover, type RecoveryReport } from './domain/recovery.ts';
@@ -20,6 +21,10 @@ import { EventLog } from './events/event-log.ts';
 import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
 import { keepEvents } from './events/upkeep.ts';
 import { webhookToken } from './events/webhook.ts';
+import { Floods } from './identity/floods.ts';
+import { Passwords } from './identity/passwords.ts';
+import { RateLimits } from './identity/rate-limits.ts';
+import { keepIdentity } from './identity/upkeep.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
@@ -47,7 +52,7 @@ export interface RunningServer {
   objectStore: StorageHandle['objectStore'];
   /** Finishes what an earlier run left; also done at start and every minute. */
   recover(): Promise<RecoveryReport>;
-  /** Sets notifications, announces what ends, forgets old events; also done every minute. */
+  /** Notifications, announcements, counted refusals, what is old; also done every minute. */
   upkeep(): Promise<void>;
   /** Answers running requests, then closes storage and database. */
   close(): Promise<void>;
@@ -77,6 +82,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const bus = new LocalEventBus(log);
   const recovery = { db, clock, storage: provider, intents };
 
+  const identity = openIdentity(db, clock, masterKey);
+  opened.defer(() => identity.floods.write());
   const listening = { url: settings.publicUrl ?? '', address: '' };
   const webhookFor: WebhookFor = (tenantId) => {
     // Our own storage is on this machine; another one reaches us where clients do.
@@ -87,8 +94,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
   const app = buildApp({
     ...recovery,
+    ...identity,
     accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
-    jwks: keys.jwks,
+    keys,
+    issuer: () => listening.url,
+    trustedProxies: settings.trustedProxies,
     bucketPrefix: settings.bucketPrefix,
     bus,
     webhookFor,
@@ -107,12 +117,19 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     tokenFile: adminTokenFile(settings.dataFolder),
   });
   logBootstrap(app, seeded);
+  const owner = await seedOwner({ ...identity, db, clock }, settings.seedOwner);
+  if (owner === 'ignored')
+    app.log.warn('CLOUD_SERVER_ADMIN_USERNAME is ignored: see the audit trail');
+  if (owner === 'seeded') app.log.info('the first owner was made');
   await runRecovery(app, recovery);
   const announce = (): Promise<void> => announceLostEvents(db, bus);
   await (objectStore === undefined ? announce() : mark.begin(announce));
   listening.address = await listen(app, settings);
   listening.url = settings.publicUrl ?? listening.address;
-  const upkeep = (): Promise<void> => keepEvents({ ...recovery, log, bus, webhookFor }, app.log);
+  const upkeep = async (): Promise<void> => {
+    await keepEvents({ ...recovery, log, bus, webhookFor }, app.log);
+    await keepIdentity({ ...identity, db, clock, keys }, app.log);
+  };
   await watchBuckets(app, settings, upkeep);
   const timer = setInterval(() => {
     void runRecovery(app, recovery);
@@ -130,6 +147,19 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     recover: () => recover(recovery),
     upkeep,
     close: () => running.disposeAsync(),
+  };
+}
+
+/** What the identity of people needs beside the tables; the keys come from the one of the server. */
+function openIdentity(db: Database, clock: Clock, masterKey: Buffer) {
+  const derive = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', masterKey, '', purpose, 32));
+  return {
+    passwords: new Passwords(),
+    limits: new RateLimits(clock),
+    floods: new Floods(db, clock),
+    userCodeKey: derive('cloud user codes'),
+    pageKey: derive('cloud device page'),
   };
 }
 

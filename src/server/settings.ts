@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import { DEFAULT_SERVER_PORT, defaultServerFolder } from '../api/contract/local-server.ts';
 import { parseToken } from '../api/contract/token.ts';
@@ -9,7 +10,9 @@ import {
   type FaultOptions,
 } from '../object-store/index.ts';
 import type { Host } from '../platform/host.ts';
-import { ServerStartError } from './errors.ts';
+import { HttpProblem, ServerStartError } from './errors.ts';
+import { assertGoodPassword } from './identity/passwords.ts';
+import { normalizeUsername } from './identity/usernames.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -45,6 +48,10 @@ export interface ServerSettings {
   masterKey: Buffer | undefined;
   /** The first admin token, if the operator chose it. */
   seedToken: string | undefined;
+  /** The first owner, if the operator names one. */
+  seedOwner: { username: string; password: string } | undefined;
+  /** Whose `X-Forwarded-For` is believed: addresses and networks of proxies before us. */
+  trustedProxies: string[];
   storage: ExternalStorage | EmbeddedStorage;
   /** First part of the names of new buckets. */
   bucketPrefix: string;
@@ -98,6 +105,8 @@ export async function readSettings(
     logLevel,
     masterKey: parseKey(await read.secret('KEY')),
     seedToken,
+    seedOwner: await readSeedOwner(read),
+    trustedProxies: readProxies(read),
     storage: await readStorage(read, overrides),
     bucketPrefix: readBucketPrefix(read),
     bucketRegions: read.text('BUCKET_REGIONS'),
@@ -133,6 +142,42 @@ async function readStorage(
       await read.secret('STORAGE_SECRET_ACCESS_KEY'),
     ),
   };
+}
+
+/** Whether they are good is seen when they are used: at the first start only. */
+async function readSeedOwner(read: Variables): Promise<ServerSettings['seedOwner']> {
+  const typed = read.text('ADMIN_USERNAME');
+  const password = await read.secret('ADMIN_PASSWORD');
+  if (typed === undefined && password === undefined) return undefined;
+  if (typed === undefined) throw invalid('ADMIN_USERNAME', 'is needed for the first owner');
+  if (password === undefined) {
+    throw invalid('ADMIN_PASSWORD_FILE', `is needed because ${PREFIX}ADMIN_USERNAME is set`);
+  }
+  const username = normalizeUsername(typed);
+  if (username === undefined) {
+    throw invalid('ADMIN_USERNAME', 'is not 1 to 64 letters, digits and . _ @ + -');
+  }
+  try {
+    assertGoodPassword(password, username);
+  } catch (cause) {
+    if (!(cause instanceof HttpProblem)) throw cause;
+    throw invalid('ADMIN_PASSWORD', 'is too easy to guess; use 12 characters or more');
+  }
+  return { username, password };
+}
+
+function readProxies(read: Variables): string[] {
+  const names = (read.text('TRUSTED_PROXIES') ?? '').split(',').map((name) => name.trim());
+  const proxies = names.filter((name) => name !== '');
+  for (const proxy of proxies) {
+    const [address = '', bits, ...more] = proxy.split('/');
+    const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    const length = bits === undefined ? longest : /^\d{1,3}$/.test(bits) ? Number(bits) : 999;
+    if (longest < 0 || length > longest || length < 1 || more.length > 0) {
+      throw invalid('TRUSTED_PROXIES', 'is no list of addresses and networks (10.0.0.0/8)');
+    }
+  }
+  return proxies;
 }
 
 function readFaults(flags: FaultFlags): FaultOptions {

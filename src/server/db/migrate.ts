@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { ServerStartError } from '../errors.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as events } from './migrations/0002-events.ts';
+import { up as identity } from './migrations/0003-identity.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -15,6 +16,7 @@ interface Migration {
 const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first', up: first },
   { version: 2, name: 'events', up: events },
+  { version: 3, name: 'identity', up: identity },
 ];
 
 interface SchemaMigrations {

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { InstanceRole, TenantRole } from '../../api/contract/scopes.ts';
 
 /**
  * The tables as queries see them. Times are RFC 3339 in UTC with milliseconds, so that they sort as
@@ -13,6 +14,11 @@ export interface Schema {
   signing_keys: SigningKeysTable;
   audit_events: AuditEventsTable;
   tenant_events: TenantEventsTable;
+  users: UsersTable;
+  memberships: MembershipsTable;
+  sessions: SessionsTable;
+  refresh_tokens: RefreshTokensTable;
+  device_codes: DeviceCodesTable;
 }
 
 export interface TenantsTable {
@@ -56,6 +62,12 @@ export interface CredentialsTable {
   expires_at: string;
   revoked_at: string | null;
   last_used_at: string | null;
+  /** Whose rights bound it; null for one that belongs to nobody and stands for itself. */
+  owner_id: string | null;
+  /** Id of the first one in a row of rotations; null: its own. */
+  family: string | null;
+  /** The one that took its place. */
+  replaced_by: string | null;
 }
 
 /** SPEC-8's table and ours. Never a secret key. */
@@ -78,6 +90,8 @@ export interface TenantMountCredentialsTable {
   tigris_deletion_status: Generated<'pending' | 'completed' | 'failed'>;
   deletion_attempts: Generated<number>;
   deletion_last_error: string | null;
+  /** The credential whose place this one takes. */
+  replaces: string | null;
 }
 
 /**
@@ -97,7 +111,7 @@ export interface ProvisioningIntentsTable {
   last_error: string | null;
 }
 
-interface SigningKeysTable {
+export interface SigningKeysTable {
   /** RFC 7638 thumbprint, the `kid` of tokens. */
   id: string;
   status: 'next' | 'active' | 'retired';
@@ -106,6 +120,8 @@ interface SigningKeysTable {
   /** PKCS #8, AES-256-GCM: nonce (12 bytes), tag (16), ciphertext; base64url. */
   wrapped_private_key: string;
   created_at: string;
+  activated_at: string | null;
+  retired_at: string | null;
 }
 
 /** Append-only; each row's hash covers the row and the hash before it. */
@@ -135,4 +151,90 @@ interface TenantEventsTable {
   data: string;
   /** What a second delivery of the same notification has in common with the first. */
   dedupe: string | null;
+}
+
+export interface UsersTable {
+  id: string;
+  /** As contract/users.ts says: lower-case ASCII. */
+  username: string;
+  display_name: string | null;
+  email: string | null;
+  role: InstanceRole;
+  status: 'active' | 'deactivated';
+  /** PHC string of Argon2id; null: cannot sign in with a password. */
+  password_hash: string | null;
+  created_at: string;
+  created_by: string;
+  updated_at: string;
+  last_sign_in_at: string | null;
+}
+
+interface MembershipsTable {
+  tenant_id: string;
+  user_id: string;
+  role: TenantRole;
+  created_at: string;
+  created_by: string;
+}
+
+/** Somebody signed in on a device. */
+export interface SessionsTable {
+  id: string;
+  user_id: string;
+  /** The one tenant that it reaches; null: it administers the server. */
+  tenant_id: string | null;
+  /** Separated by spaces; what the user's role does not give is not in force. */
+  scopes: string;
+  method: 'device' | 'password';
+  device_name: string | null;
+  device_system: string | null;
+  /** Where it was last refreshed from. */
+  address: string;
+  /** The refresh token that was used last; null: none yet. */
+  head_token_id: string | null;
+  created_at: string;
+  last_used_at: string;
+  /** Ends then unless it is refreshed before. */
+  idle_until: string;
+  /** Ends then in any case. */
+  ends_at: string;
+  ended_at: string | null;
+}
+
+export interface RefreshTokensTable {
+  /** The public identifier inside the token. */
+  id: string;
+  session_id: string;
+  /** The token that it was given for; null for the first. */
+  parent_id: string | null;
+  /** SHA-256 of the whole token, hexadecimal. */
+  secret_hash: string;
+  created_at: string;
+}
+
+/** RFC 8628: a device that waits for a person to let it in. */
+export interface DeviceCodesTable {
+  id: string;
+  /** SHA-256, hexadecimal. */
+  device_code_hash: string;
+  /** HMAC-SHA-256 under the server's key: eight letters could be tried out offline. */
+  user_code_hash: string;
+  status: 'pending' | 'approved' | 'denied' | 'used';
+  /** What was asked for; null: whatever the person may. */
+  scopes: string | null;
+  tenant_hint: string | null;
+  device_name: string | null;
+  device_system: string | null;
+  address: string;
+  /** Seconds between two requests of the device. */
+  interval_s: number;
+  polled_at: string | null;
+  /** Wrong passwords on the page of this code. */
+  attempts: Generated<number>;
+  /** Who approved it, and for which tenant. */
+  user_id: string | null;
+  tenant_id: string | null;
+  session_id: string | null;
+  created_at: string;
+  expires_at: string;
 }

@@ -9,19 +9,26 @@ import type { SigningKeys } from './signing-keys.ts';
 export const ACCESS_TOKEN_SECONDS = 600;
 const AUDIENCE = 'cloud-api';
 const TYPE = 'at+jwt';
+/** How far the clocks of two servers may be apart, in seconds. */
+const SKEW_SECONDS = 60;
 
 const Claims = z.object({
   sub: z.string(),
   jti: z.string(),
   scope: z.string(),
-  tenant_id: z.uuid(),
+  tenant_id: z.optional(z.uuid()),
+  sid: z.optional(z.uuid()),
   exp: z.number(),
+  iat: z.number(),
 });
 
 export interface AccessTokenClaims {
-  /** Id of the credential that it was issued for. */
+  /** Id of the credential that it was issued for, or of the session's user. */
   subject: string;
-  tenantId: string;
+  /** Undefined: issued for a credential. */
+  sessionId: string | undefined;
+  /** Null: administers the server. */
+  tenantId: string | null;
   scopes: Scope[];
   expiresAt: string;
 }
@@ -40,10 +47,14 @@ export class AccessTokens {
     this.#deps = deps;
   }
 
-  async issue(claims: Pick<AccessTokenClaims, 'subject' | 'tenantId' | 'scopes'>): Promise<string> {
+  async issue(claims: Omit<AccessTokenClaims, 'expiresAt'>): Promise<string> {
     const { keys, issuer, clock } = this.#deps;
     const now = Math.floor(clock.now() / 1000);
-    return new SignJWT({ scope: claims.scopes.join(' '), tenant_id: claims.tenantId })
+    return new SignJWT({
+      scope: claims.scopes.join(' '),
+      ...(claims.tenantId === null ? {} : { tenant_id: claims.tenantId }),
+      ...(claims.sessionId === undefined ? {} : { sid: claims.sessionId }),
+    })
       .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid: keys.active.kid })
       .setIssuer(issuer())
       .setAudience(AUDIENCE)
@@ -63,8 +74,8 @@ export class AccessTokens {
     try {
       const { payload } = await jwtVerify(
         token,
-        ({ kid }) => {
-          const key = kid === undefined ? undefined : keys.publicKeys.get(kid);
+        async ({ kid }) => {
+          const key = kid === undefined ? undefined : await keys.publicKey(kid);
           if (key === undefined) throw new errors.JWKSNoMatchingKey();
           return key;
         },
@@ -73,15 +84,16 @@ export class AccessTokens {
           typ: TYPE,
           issuer: issuer(),
           audience: AUDIENCE,
-          requiredClaims: ['iat', 'exp', 'sub', 'jti', 'scope', 'tenant_id'],
+          requiredClaims: ['iat', 'exp', 'sub', 'jti', 'scope'],
           currentDate: new Date(clock.now()),
         },
       );
       const claims = Claims.safeParse(payload);
-      if (!claims.success) return 'invalid';
+      if (!claims.success || !isPlausible(claims.data, clock)) return 'invalid';
       return {
         subject: claims.data.sub,
-        tenantId: claims.data.tenant_id,
+        sessionId: claims.data.sid,
+        tenantId: claims.data.tenant_id ?? null,
         scopes: parseScopes(claims.data.scope),
         expiresAt: new Date(claims.data.exp * 1000).toISOString(),
       };
@@ -91,4 +103,10 @@ export class AccessTokens {
       throw error;
     }
   }
+}
+
+/** Of now, and living no longer than what we issue; another server's clock may be a little ahead. */
+function isPlausible({ iat, exp }: z.infer<typeof Claims>, clock: Clock): boolean {
+  const now = clock.now() / 1000;
+  return iat <= now + SKEW_SECONDS && exp - iat <= ACCESS_TOKEN_SECONDS;
 }

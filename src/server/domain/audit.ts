@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 
-/** Who did it: `credential:<id>` or `server`. */
+/** Who did it: `user:<id>`, `credential:<id>` or `server`. */
 export interface Actor {
   actor: string;
   /** Undefined when no request caused it. */
@@ -18,9 +18,28 @@ type AuditType =
   | 'MountCredentialOrphanedEvent'
   | 'TenantCreatedEvent'
   | 'TokenCreatedEvent'
+  | 'TokenRotatedEvent'
+  | 'TokenRevokedEvent'
+  | 'UserCreatedEvent'
+  | 'UserChangedEvent'
+  | 'UserDeactivatedEvent'
+  | 'UserActivatedEvent'
+  | 'PasswordResetEvent'
+  | 'PasswordChangedEvent'
+  | 'MembershipAddedEvent'
+  | 'MembershipChangedEvent'
+  | 'MembershipRemovedEvent'
+  | 'LoginSucceededEvent'
+  | 'LoginFailedEvent'
+  | 'AuthorizationDeniedEvent'
+  | 'DeviceApprovedEvent'
+  | 'DeviceDeniedEvent'
+  | 'SessionRevokedEvent'
+  | 'RefreshTokenReusedEvent'
   | 'BootstrapSeededEvent'
   | 'BootstrapIgnoredEvent'
-  | 'SigningKeyCreatedEvent';
+  | 'SigningKeyCreatedEvent'
+  | 'SigningKeyRotatedEvent';
 
 /** Only these fields can be recorded, so that no secret can slip in with a whole object. */
 interface AuditFields {
@@ -35,6 +54,15 @@ interface AuditFields {
   scopes?: string;
   reason?: string;
   attempts?: number;
+  username?: string;
+  role?: string;
+  fields?: string;
+  session_id?: string;
+  method?: string;
+  address?: string;
+  device_name?: string | null;
+  replaced_by?: string;
+  replaces?: string;
 }
 
 export interface AuditEvent extends Actor {

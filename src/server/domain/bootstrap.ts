@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { SCOPES } from '../../api/contract/scopes.ts';
 import { formatToken } from '../../api/contract/token.ts';
 import type { Database } from '../db/sqlite.ts';
+import type { Passwords } from '../identity/passwords.ts';
 import { recordAudit } from './audit.ts';
 import { createToken, hashToken, LONGEST_LIFE_MS, newToken } from './tokens.ts';
 
@@ -98,4 +100,59 @@ async function store({ db, clock }: BootstrapOptions, text: string, label: strin
       data: { label },
     });
   });
+}
+
+export type OwnerOutcome = 'none' | 'seeded' | 'unchanged' | 'ignored';
+
+/**
+ * Makes the operator's first owner while there is none. Whoever exists already is not changed: a
+ * password is set anew by an administrator, not by a start.
+ */
+export async function seedOwner(
+  { db, clock, passwords }: { db: Database; clock: Clock; passwords: Passwords },
+  owner: { username: string; password: string } | undefined,
+): Promise<OwnerOutcome> {
+  if (owner === undefined) return 'none';
+  const { username, password } = owner;
+  const users = await db
+    .selectFrom('users')
+    .select(['username', 'role'])
+    .where((where) => where.or([where('role', '=', 'owner'), where('username', '=', username)]))
+    .execute();
+  if (users.some((user) => user.role === 'owner' && user.username === username)) return 'unchanged';
+  if (users.length > 0) {
+    await db.transaction().execute((transaction) =>
+      recordAudit(transaction, clock, {
+        type: 'BootstrapIgnoredEvent',
+        actor: 'server',
+        data: { reason: 'another-owner-or-name-taken', username },
+      }),
+    );
+    return 'ignored';
+  }
+  const hash = await passwords.hash(password);
+  const now = new Date(clock.now()).toISOString();
+  const id = randomUUID();
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('users')
+      .values({
+        id,
+        username,
+        role: 'owner',
+        status: 'active',
+        password_hash: hash,
+        created_at: now,
+        created_by: 'server',
+        updated_at: now,
+      })
+      .execute();
+    await recordAudit(transaction, clock, {
+      type: 'BootstrapSeededEvent',
+      actor: 'server',
+      subjectId: id,
+      data: { username, role: 'owner' },
+    });
+  });
+  return 'seeded';
 }

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Insertable } from 'kysely';
+import type { Insertable, Transaction } from 'kysely';
 import type { Tenant } from '../../api/contract/admin.ts';
 import type { CreateMountCredential, MountCredentialWithSecret } from '../../api/contract/mount.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { TenantMountCredentialsTable } from '../db/schema.ts';
+import type { Schema, TenantMountCredentialsTable } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { HttpProblem } from '../errors.ts';
 import { StorageError, type AccessKeyPair, type StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import { bucketPolicy, type BucketGrant } from './bucket-policy.ts';
 import type { Intents } from './intents.ts';
+import { active } from './mount-credentials.ts';
 import { keyLabel, mayStillHappen, policyName, removeLeftovers } from './leftovers.ts';
 import { assertAllowed, findTenant } from './tenant-view.ts';
 
@@ -20,6 +21,15 @@ export interface IssuanceDeps {
   intents: Intents;
 }
 
+interface IssueOptions {
+  /** The credential whose place it takes; then no limit counts. */
+  replaces?: string;
+  /** Asked again in the transaction that makes it official. @throws HttpProblem */
+  stillAllowed?: (transaction: Transaction<Schema>) => Promise<void>;
+}
+
+/** Keys of one tenant that are in force at the same time. */
+const ACTIVE_AT_ONCE = 500;
 /** How long a new key may take to be known everywhere at the provider, in milliseconds. */
 const PROPAGATION_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
@@ -43,7 +53,9 @@ export async function issueMountCredential(
   tenant: Tenant,
   request: CreateMountCredential,
   actor: Actor,
+  options: IssueOptions = {},
 ): Promise<MountCredentialWithSecret> {
+  if (options.replaces === undefined) await assertRoom(deps, tenant);
   const id = randomUUID();
   const now = deps.clock.now();
   const grant = grantOf(tenant, request, now);
@@ -63,8 +75,9 @@ export async function issueMountCredential(
       created_at,
       updated_at: created_at,
       expires_at: grant.expiresAt,
+      replaces: options.replaces ?? null,
     };
-    await commit(deps, row, grant, actor);
+    await commit(deps, row, grant, actor, options);
     return {
       tenant_id: tenant.id,
       bucket_name: tenant.bucket_name,
@@ -76,6 +89,7 @@ export async function issueMountCredential(
       permission: grant.permission,
       created_at,
       expires_at: grant.expiresAt,
+      ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     };
   } catch (error) {
     await compensate(deps, id, error);
@@ -83,6 +97,15 @@ export async function issueMountCredential(
   } finally {
     deps.intents.end(id);
   }
+}
+
+/** @throws HttpProblem 409 `credential-limit` */
+async function assertRoom(deps: IssuanceDeps, tenant: Tenant): Promise<void> {
+  const rows = await active(deps, tenant).limit(ACTIVE_AT_ONCE).execute();
+  if (rows.length < ACTIVE_AT_ONCE) return;
+  throw new HttpProblem(409, 'credential-limit', 'This tenant has too many bucket keys.', {
+    detail: `At most ${ACTIVE_AT_ONCE} are in force at once. Revoke some, or rotate one.`,
+  });
 }
 
 function grantOf(tenant: Tenant, request: CreateMountCredential, now: number): BucketGrant {
@@ -128,10 +151,12 @@ async function commit(
   row: Insertable<TenantMountCredentialsTable>,
   grant: BucketGrant,
   actor: Actor,
+  { stillAllowed }: IssueOptions,
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     // Denied or removed while the provider was at work? Then the key must not come to be.
     assertAllowed(await findTenant(transaction, row.tenant_id));
+    await stillAllowed?.(transaction);
     await transaction.insertInto('tenant_mount_credentials').values(row).execute();
     await recordAudit(transaction, clock, {
       ...actor,
@@ -143,6 +168,7 @@ async function commit(
         permission: grant.permission,
         prefix: grant.prefix,
         expires_at: grant.expiresAt,
+        ...(typeof row.replaces === 'string' ? { replaces: row.replaces } : {}),
       },
     });
     await intents.finish(transaction, row.id);

@@ -37,7 +37,7 @@ export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Prom
 export async function listMountCredentials(
   deps: MountCredentialDeps,
   tenant: Tenant,
-  caller: string,
+  own: ReadonlySet<string>,
 ): Promise<MountCredentialList> {
   const rows = await active(deps, tenant).execute();
   return {
@@ -51,14 +51,15 @@ export async function listMountCredentials(
       confirmed_at: row.confirmed_at,
       last_used_at: row.last_used_at,
       expires_at: row.expires_at,
-      mine: row.created_by === caller,
-      replaces: null,
+      mine: own.has(row.created_by),
+      // Once the old one is gone, this one is like any other.
+      replaces: rows.some(({ id }) => id === row.replaces) ? row.replaces : null,
     })),
   };
 }
 
 /** Neither revoked nor expired, newest first. */
-function active({ db, clock }: MountCredentialDeps, tenant: Tenant) {
+export function active({ db, clock }: Pick<MountCredentialDeps, 'db' | 'clock'>, tenant: Tenant) {
   const now = new Date(clock.now()).toISOString();
   return db
     .selectFrom('tenant_mount_credentials')
@@ -119,18 +120,24 @@ export async function revokeMountCredential(
 ): Promise<void> {
   const row = await markRevoked(deps, tenant, id, actor, mayRevoke);
   if (row.tigris_deletion_status === 'completed') return;
-  await deps.bus
-    .publish(tenant.id, [
-      { type: 'credential-revoked', credential_id: id, dedupe: `revoked ${id}` },
-    ])
-    // A hint that cannot be given must not keep the key alive.
-    .catch(() => undefined);
+  await announceRevocation(deps, tenant.id, id);
   if (!(await deleteAtProvider(deps, row))) {
     throw new HttpProblem(503, 'revocation-pending', 'The object storage has not confirmed it.', {
       detail: 'The credential is revoked here; its key is deleted as soon as the storage answers.',
       headers: { 'retry-after': '2' },
     });
   }
+}
+
+/** A hint that cannot be given must not keep a key alive. */
+export async function announceRevocation(
+  { bus }: RevocationDeps,
+  tenantId: string,
+  id: string,
+): Promise<void> {
+  await bus
+    .publish(tenantId, [{ type: 'credential-revoked', credential_id: id, dedupe: `revoked ${id}` }])
+    .catch(() => undefined);
 }
 
 async function markRevoked(
@@ -212,6 +219,6 @@ export async function deleteAtProvider(
 }
 
 /** A foreign one and one that never was look the same. */
-function noSuchCredential(): HttpProblem {
+export function noSuchCredential(): HttpProblem {
   return new HttpProblem(404, 'credential-not-found', 'There is no such credential.');
 }

@@ -18,6 +18,10 @@ export interface NewCredential {
   tenantId: string | null;
   scopes: readonly Scope[];
   createdBy: string;
+  /** The user whose rights bound it. */
+  ownerId?: string | null;
+  /** The first one in a row of rotations. */
+  family?: string;
   /** Milliseconds; never more than a year. */
   lifeMs: number;
   /** A token that the operator chose; otherwise one is made. */
@@ -47,6 +51,8 @@ export async function createToken(
       scopes: options.scopes.join(' '),
       created_at: new Date(now).toISOString(),
       created_by: options.createdBy,
+      owner_id: options.ownerId ?? null,
+      family: options.family ?? null,
       expires_at: new Date(now + Math.min(options.lifeMs, LONGEST_LIFE_MS)).toISOString(),
     })
     .execute();
@@ -82,7 +88,7 @@ export async function checkToken(
   const credential = await (
     parsed === undefined ? query.where('secret_hash', '=', hash) : query.where('id', '=', parsed.id)
   ).executeTakeFirst();
-  if (credential === undefined || !equal(credential.secret_hash, hash)) {
+  if (credential === undefined || !sameHash(credential.secret_hash, hash)) {
     return { state: 'invalid' };
   }
   return { state: tokenState(credential, clock), credential };
@@ -109,7 +115,8 @@ export async function touchToken(
     .execute();
 }
 
-function equal(a: string, b: string): boolean {
+/** In constant time. */
+export function sameHash(a: string, b: string): boolean {
   return timingSafeEqual(Buffer.from(a, 'hex'), Buffer.from(b, 'hex'));
 }
 

@@ -1,29 +1,23 @@
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { Kysely } from 'kysely';
 import type { Tenant } from '../../api/contract/admin.ts';
-import type { Me } from '../../api/contract/auth.ts';
 import type { Scope } from '../../api/contract/scopes.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { AccessTokens } from '../domain/access-tokens.ts';
 import type { Actor } from '../domain/audit.ts';
-import { parseScopes } from '../domain/scopes.ts';
 import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
-import { checkToken, tokenState, touchToken, type Credential } from '../domain/tokens.ts';
+import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
-
-/** Who makes the request, as the verified credential says. */
-export interface Principal {
-  kind: 'access_token' | 'api_key' | 'admin_token';
-  /** `credential:<id>`, in the audit trail and as creator. */
-  subject: string;
-  scopes: readonly Scope[];
-  /** The one tenant it is bound to; null for an administrator. */
-  tenantId: string | null;
-  /** RFC 3339. */
-  expiresAt: string;
-  /** What is behind it. */
-  credential: Me['credential'];
-}
+import type { Floods } from '../identity/floods.ts';
+import {
+  principalAgain,
+  principalOfCredential,
+  principalOfSession,
+  type Principal,
+  type Refusal,
+} from '../identity/principal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,28 +30,35 @@ interface AuthenticationDeps {
   db: Database;
   clock: Clock;
   accessTokens: AccessTokens;
+  floods: Floods;
 }
 
 export interface Guards {
   /** Any credential of ours that is in force. */
   signedIn: onRequestAsyncHookHandler;
-  /** An administrator with this scope. */
+  /** One that is bound to no tenant and has this scope. */
   administrator: (scope: Scope) => onRequestAsyncHookHandler;
   /** A credential of an allowed, active tenant with this scope. */
   tenant: (scope: Scope) => onRequestAsyncHookHandler;
   /**
-   * Whether credential and tenant of a request that goes on still have this right. A short token
-   * may end meanwhile; the credential behind it counts.
+   * Whether credential, user and tenant of a request that goes on still have this right. A short
+   * token may end meanwhile; what is behind it counts. `db`: the transaction to ask in.
    *
    * @throws HttpProblem
    */
-  stillAllowed: (request: FastifyRequest, scope: Scope) => Promise<void>;
+  stillAllowed: (request: FastifyRequest, scope: Scope, db?: Kysely<Schema>) => Promise<void>;
 }
 
 /** Checks run before a body is read. The tenant comes from the credential, never from the request. */
 export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps): Guards {
   app.decorateRequest('principal', undefined);
   app.decorateRequest('tenant', undefined);
+  app.addHook('onResponse', async ({ principal }, reply) => {
+    if (reply.statusCode === 403 && principal !== undefined) {
+      deps.floods.note('AuthorizationDeniedEvent', principal.subject, 'refused');
+    }
+    return Promise.resolve();
+  });
   const signIn = async (request: FastifyRequest): Promise<Principal> => {
     const principal = await authenticate(deps, request.headers.authorization);
     request.principal = principal;
@@ -69,7 +70,7 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
     },
     administrator: (scope) => async (request) => {
       const principal = await signIn(request);
-      if (principal.kind !== 'admin_token') {
+      if (principal.tenantId !== null) {
         throw new HttpProblem(403, 'administrator-needed', 'Only an administrator may do this.');
       }
       requireScope(principal, scope);
@@ -84,7 +85,8 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
       requireScope(principal, scope);
       request.tenant = tenant;
     },
-    stillAllowed: (request, scope) => recheck(deps, principalOf(request), scope),
+    stillAllowed: (request, scope, db = deps.db) =>
+      recheck(db, deps.clock, principalOf(request), scope),
   };
 }
 
@@ -123,65 +125,42 @@ async function authenticate(
 async function byOpaqueToken(deps: AuthenticationDeps, token: string): Promise<Principal> {
   const check = await checkToken(deps.db, deps.clock, token);
   if (check.state !== 'valid') throw refused(check.state);
-  const { credential } = check;
-  await touchToken(deps.db, deps.clock, credential);
-  return {
-    kind: credential.kind === 'admin' ? 'admin_token' : 'api_key',
-    subject: subjectOf(credential),
-    scopes: parseScopes(credential.scopes),
-    tenantId: credential.tenant_id,
-    expiresAt: credential.expires_at,
-    credential: describe(credential),
-  };
+  const principal = granted(await principalOfCredential(deps.db, deps.clock, check.credential));
+  await touchToken(deps.db, deps.clock, check.credential);
+  return principal;
 }
 
-/** The credential it was issued for is asked again each time, so that revoking it ends at once. */
+/** What it was issued for is asked again each time, so that revoking that ends it at once. */
 async function byAccessToken(deps: AuthenticationDeps, token: string): Promise<Principal> {
+  const { db, clock } = deps;
   const claims = await deps.accessTokens.verify(token);
   if (typeof claims === 'string') throw refused(claims);
-  const credential = await deps.db
-    .selectFrom('credentials')
-    .selectAll()
-    .where('id', '=', claims.subject)
-    .executeTakeFirst();
-  if (credential?.tenant_id !== claims.tenantId) throw refused('invalid');
-  const state = tokenState(credential, deps.clock);
-  if (state !== 'valid') throw refused(state);
-  const held = parseScopes(credential.scopes);
+  const { sessionId, subject } = claims;
+  const principal = granted(
+    sessionId === undefined
+      ? await principalAgain(db, clock, { credential: { kind: 'api_key', id: subject } })
+      : await principalOfSession(db, clock, sessionId),
+  );
+  if (principal.tenantId !== claims.tenantId) throw refused('invalid');
+  if (sessionId !== undefined && principal.user?.id !== subject) throw refused('invalid');
   return {
+    ...principal,
     kind: 'access_token',
-    subject: subjectOf(credential),
-    scopes: claims.scopes.filter((scope) => held.includes(scope)),
-    tenantId: claims.tenantId,
+    scopes: claims.scopes.filter((scope) => principal.scopes.includes(scope)),
     expiresAt: claims.expiresAt,
-    credential: describe(credential),
   };
 }
 
 async function recheck(
-  { db, clock }: AuthenticationDeps,
-  { subject, tenantId }: Principal,
+  db: Kysely<Schema>,
+  clock: Clock,
+  principal: Principal,
   scope: Scope,
 ): Promise<void> {
-  const credential = await db
-    .selectFrom('credentials')
-    .selectAll()
-    .where('id', '=', subject.slice(subjectOf({ id: '' }).length))
-    .executeTakeFirst();
-  if (credential === undefined || credential.tenant_id === null) throw refused('invalid');
-  const state = tokenState(credential, clock);
-  if (state !== 'valid') throw refused(state);
-  assertAllowed(await findTenant(db, tenantId ?? ''));
-  if (parseScopes(credential.scopes).includes(scope)) return;
-  throw new HttpProblem(403, 'scope-missing', `This credential lacks the scope ${scope}.`);
-}
-
-function subjectOf(credential: Pick<Credential, 'id'>): string {
-  return `credential:${credential.id}`;
-}
-
-function describe({ kind, id, label, expires_at }: Credential): Principal['credential'] {
-  return { kind: kind === 'admin' ? 'admin_token' : 'api_key', id, label, expires_at };
+  const now = granted(await principalAgain(db, clock, principal));
+  if (now.tenantId === null || now.tenantId !== principal.tenantId) throw refused('invalid');
+  assertAllowed(await findTenant(db, now.tenantId));
+  requireScope(now, scope);
 }
 
 const REFUSALS = {
@@ -190,7 +169,12 @@ const REFUSALS = {
   revoked: ['token-revoked', 'The token was revoked.'],
 } as const;
 
-function refused(state: keyof typeof REFUSALS): HttpProblem {
+function granted(found: Principal | Refusal): Principal {
+  if (typeof found === 'string') throw refused(found);
+  return found;
+}
+
+function refused(state: Refusal): HttpProblem {
   const [code, title] = REFUSALS[state];
   return unauthenticated(code, title, `, error="invalid_token", error_description="${title}"`);
 }

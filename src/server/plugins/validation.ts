@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type * as z from 'zod/mini';
+import { HttpProblem } from '../errors.ts';
+import { duplicateKey } from './duplicate-keys.ts';
 
 /** A value that the contract's schema refuses. `field` is its path: `prefix`, `items.0.name`. */
 export class InvalidFieldError extends Error {
@@ -36,9 +38,20 @@ export function useBodies(app: FastifyInstance): void {
     { parseAs: 'string' },
     (request, body, done) => {
       if (body === '') done(null, undefined);
-      else void parse(request, body, done);
+      else {
+        void parse(request, body, (error, value) => {
+          const twice = error === null ? duplicateKey(body) : undefined;
+          done(twice === undefined ? error : doubled(twice), value);
+        });
+      }
     },
   );
+}
+
+function doubled(field: string): HttpProblem {
+  return new HttpProblem(400, 'duplicate-field', 'A field is there twice.', {
+    field: field.slice(0, 100),
+  });
 }
 
 function fieldOf(issue: z.core.$ZodIssue | undefined): string {

@@ -1,126 +1,121 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { API_KEY_GRANT, type Me, type TokenResponse } from '../../api/contract/auth.ts';
-import type { OAuthError } from '../../api/contract/problem.ts';
-import type { Clock } from '../../platform/clock.ts';
-import type { Database } from '../db/sqlite.ts';
-import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../domain/access-tokens.ts';
-import { parseScopes } from '../domain/scopes.ts';
-import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
-import { checkToken, touchToken } from '../domain/tokens.ts';
-import { HttpProblem } from '../errors.ts';
-import { principalOf, type Guards } from '../plugins/authentication.ts';
-import { toProblem } from '../plugins/problems.ts';
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod/mini';
+import {
+  ChangePassword,
+  LoginRequest,
+  type AuthSessionList,
+  type Me,
+  type TokenResponse,
+} from '../../api/contract/auth.ts';
+import { findTenant } from '../domain/tenant-view.ts';
+import { HttpProblem, OAuthProblem } from '../errors.ts';
+import { passwordGrant, type GrantDeps } from '../identity/grants.ts';
+import { changeOwnPassword } from '../identity/password-change.ts';
+import type { Principal } from '../identity/principal.ts';
+import { endSessionsOf, listSessions, revokeSession } from '../identity/sessions.ts';
+import { actorOf, principalOf, type Guards } from '../plugins/authentication.ts';
+import { originOf } from './oauth.ts';
 
-interface AuthDeps {
-  db: Database;
-  clock: Clock;
-  accessTokens: AccessTokens;
-}
+const Params = z.object({ id: z.string() });
+type Params = z.infer<typeof Params>;
+const Query = z.strictObject({ keep: z.optional(z.literal('current')) });
+type Query = z.infer<typeof Query>;
 
-export function authRoutes(app: FastifyInstance, deps: AuthDeps, guards: Guards): void {
+/** Who is it, signing in with a password, and one's own sessions; what is OAuth is in oauth.ts. */
+export function authRoutes(app: FastifyInstance, deps: GrantDeps, guards: Guards): void {
+  const { db, clock } = deps;
   app.get('/api/v1/auth/me', { onRequest: guards.signedIn }, async (request): Promise<Me> => {
-    const { kind, subject, scopes, expiresAt, tenantId, credential } = principalOf(request);
-    const tenant = tenantId === null ? undefined : await findTenant(deps.db, tenantId);
+    const { kind, subject, scopes, expiresAt, tenantId, credential, user, role } =
+      principalOf(request);
+    const tenant = tenantId === null ? undefined : await findTenant(db, tenantId);
     return {
       subject,
       kind,
       scopes: [...scopes],
       expires_at: expiresAt,
       tenant: tenant === undefined ? null : { id: tenant.id, slug: tenant.slug, name: tenant.name },
-      user: null,
-      role: null,
+      user:
+        user === null
+          ? null
+          : { id: user.id, username: user.username, display_name: user.displayName },
+      role,
       credential,
     };
   });
-  app.register((scoped, _options, done) => {
-    tokenRoute(scoped, deps);
-    done();
-  });
-}
-
-/** RFC 6749 §5.2 knows few codes, and its errors are 400. */
-class OAuthProblem extends Error {
-  override readonly name = 'OAuthProblem';
-  readonly status: number;
-  readonly body: OAuthError;
-  constructor(error: string, description: string, status = 400) {
-    super(error);
-    this.status = status;
-    this.body = { error, error_description: description };
-  }
-}
-
-/** `POST /api/v1/auth/token`: form in, RFC 6749 out, errors included. */
-function tokenRoute(app: FastifyInstance, deps: AuthDeps): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    (_request, body, done) => done(null, new URLSearchParams(body)),
+  app.post<{ Body: LoginRequest }>(
+    '/api/v1/auth/login',
+    { schema: { body: LoginRequest } },
+    async (request, reply): Promise<TokenResponse> => {
+      const answer = await login(deps, request.body, originOf(request));
+      reply.header('cache-control', 'no-store');
+      return answer;
+    },
   );
-  app.setErrorHandler((error, request, reply) => {
-    if (error instanceof OAuthProblem) return sendOAuth(reply, error.status, error.body);
-    const problem = toProblem(error);
-    if (problem.status >= 500) request.log.error({ err: error }, 'the token endpoint failed');
-    return sendOAuth(reply, problem.status, {
-      error: problem.status >= 500 ? 'server_error' : 'invalid_request',
-      error_description: problem.message,
-    });
-  });
-  app.post('/api/v1/auth/token', async (request, reply): Promise<TokenResponse> => {
-    const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-    const answer = await exchange(deps, parameter(form, 'grant_type'), form);
-    reply.header('cache-control', 'no-store');
-    return answer;
-  });
+  app.post<{ Body: ChangePassword }>(
+    '/api/v1/auth/password',
+    { onRequest: guards.signedIn, schema: { body: ChangePassword } },
+    async (request, reply) => {
+      await changeOwnPassword(deps, principalOf(request), request.body, originOf(request));
+      return reply.code(204).send();
+    },
+  );
+  app.get(
+    '/api/v1/auth/sessions',
+    { onRequest: guards.signedIn },
+    async (request): Promise<AuthSessionList> => {
+      const principal = principalOf(request);
+      const { id } = userOf(principal);
+      return { sessions: await listSessions(db, clock, id, sessionOf(principal)) };
+    },
+  );
+  app.delete<{ Querystring: Query }>(
+    '/api/v1/auth/sessions',
+    { onRequest: guards.signedIn, schema: { querystring: Query } },
+    async (request, reply) => {
+      const principal = principalOf(request);
+      const { id } = managerOf(principal);
+      const except = request.query.keep === 'current' ? sessionOf(principal) : undefined;
+      await db
+        .transaction()
+        .execute((transaction) =>
+          endSessionsOf(transaction, clock, id, actorOf(request), 'all were revoked', except),
+        );
+      return reply.code(204).send();
+    },
+  );
+  app.delete<{ Params: Params }>(
+    '/api/v1/auth/sessions/:id',
+    { onRequest: guards.signedIn, schema: { params: Params } },
+    async (request, reply) => {
+      const { id } = managerOf(principalOf(request));
+      await revokeSession(db, clock, id, request.params.id, actorOf(request));
+      return reply.code(204).send();
+    },
+  );
 }
 
-async function exchange(
-  deps: AuthDeps,
-  grant: string,
-  form: URLSearchParams,
-): Promise<TokenResponse> {
-  if (grant !== API_KEY_GRANT) {
-    throw new OAuthProblem('unsupported_grant_type', 'This grant type is not offered.');
-  }
-  const check = await checkToken(deps.db, deps.clock, parameter(form, 'api_key'));
-  if (check.state !== 'valid') {
-    throw new OAuthProblem('invalid_grant', `The API key is ${check.state}.`);
-  }
-  const { credential } = check;
-  if (credential.kind !== 'api' || credential.tenant_id === null) {
-    throw new OAuthProblem('invalid_grant', 'This is not an API key of a tenant.');
-  }
+/** The grant's own refusals are OAuth's; this route speaks problem+json. */
+async function login(...given: Parameters<typeof passwordGrant>): Promise<TokenResponse> {
   try {
-    assertAllowed(await findTenant(deps.db, credential.tenant_id));
+    return await passwordGrant(...given);
   } catch (error) {
-    if (!(error instanceof HttpProblem)) throw error;
-    throw new OAuthProblem('access_denied', error.message, 403);
+    if (!(error instanceof OAuthProblem)) throw error;
+    throw new HttpProblem(403, 'no-tenant', error.body.error_description ?? error.message);
   }
-  await touchToken(deps.db, deps.clock, credential);
-  const scopes = parseScopes(credential.scopes);
-  const token = await deps.accessTokens.issue({
-    subject: credential.id,
-    tenantId: credential.tenant_id,
-    scopes,
-  });
-  return {
-    access_token: token,
-    token_type: 'Bearer',
-    expires_in: ACCESS_TOKEN_SECONDS,
-    scope: scopes.join(' '),
-  };
 }
 
-/** RFC 6749 §3.2: a parameter must not be sent twice. */
-function parameter(form: URLSearchParams, name: string): string {
-  const [value, ...more] = form.getAll(name);
-  if (value === undefined || value === '' || more.length > 0) {
-    throw new OAuthProblem('invalid_request', `${name} is needed, once.`);
-  }
-  return value;
+/** @throws HttpProblem 403 `user-needed` */
+function userOf(principal: Principal): NonNullable<Principal['user']> {
+  if (principal.user !== null) return principal.user;
+  throw new HttpProblem(403, 'user-needed', 'This credential belongs to no user.');
 }
 
-function sendOAuth(reply: FastifyReply, status: number, body: OAuthError): FastifyReply {
-  return reply.code(status).header('cache-control', 'no-store').send(body);
+/** An API key is for machines: it may look, and not sign anybody out. */
+function managerOf(principal: Principal): NonNullable<Principal['user']> {
+  if (principal.credential.kind === 'session') return userOf(principal);
+  throw new HttpProblem(403, 'session-needed', 'Only somebody who has signed in may do this.');
+}
+
+function sessionOf({ credential }: Principal): string | undefined {
+  return credential.kind === 'session' ? credential.id : undefined;
 }

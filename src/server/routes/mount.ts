@@ -14,6 +14,8 @@ import {
   revokeMountCredential,
   type RevocationDeps,
 } from '../domain/mount-credentials.ts';
+import { rotateMountCredential } from '../domain/mount-rotation.ts';
+import { subjectsOf, type Principal } from '../identity/principal.ts';
 import {
   actorOf,
   principalOf,
@@ -28,7 +30,7 @@ const Body = z.nullable(CreateMountCredential);
 const Params = z.object({ cred_id: z.string() });
 type Params = z.infer<typeof Params>;
 
-/** SPEC-8's four routes, and `confirm`. */
+/** SPEC-8's four routes, `confirm` and `rotate`. */
 export function mountRoutes(
   app: FastifyInstance,
   deps: IssuanceDeps & RevocationDeps,
@@ -43,7 +45,11 @@ export function mountRoutes(
     '/tenant/mount/credentials',
     { onRequest: guards.tenant('mount:read') },
     async (request): Promise<MountCredentialList> =>
-      listMountCredentials(deps, tenantOf(request), principalOf(request).subject),
+      listMountCredentials(
+        deps,
+        tenantOf(request),
+        await subjectsOf(deps.db, principalOf(request)),
+      ),
   );
   app.post<{ Body: CreateMountCredential | null }>(
     '/tenant/mount/credentials',
@@ -51,7 +57,14 @@ export function mountRoutes(
     async (request, reply): Promise<MountCredentialWithSecret> => {
       const body = request.body ?? {};
       if (body.permission !== 'ro') requireScope(principalOf(request), 'mount');
-      const issued = await issueMountCredential(deps, tenantOf(request), body, actorOf(request));
+      const issued = await issueMountCredential(deps, tenantOf(request), body, actorOf(request), {
+        stillAllowed: (transaction) =>
+          guards.stillAllowed(
+            request,
+            body.permission === 'ro' ? 'mount:read' : 'mount',
+            transaction,
+          ),
+      });
       reply.code(201).header('cache-control', 'no-store');
       return issued;
     },
@@ -65,19 +78,43 @@ export function mountRoutes(
       return reply.code(204).send();
     },
   );
-  app.delete<{ Params: Params }>(
-    '/tenant/mount/credentials/:cred_id',
-    { onRequest: guards.tenant('mount'), schema: { params: Params } },
-    async (request, reply) => {
-      const { scopes, subject } = principalOf(request);
-      await revokeMountCredential(
+  app.post<{ Params: Params }>(
+    '/tenant/mount/credentials/:cred_id/rotate',
+    { onRequest: guards.tenant('mount:read'), schema: { params: Params } },
+    async (request, reply): Promise<MountCredentialWithSecret> => {
+      const principal = principalOf(request);
+      const issued = await rotateMountCredential(
         deps,
         tenantOf(request),
         request.params.cred_id,
         actorOf(request),
-        (createdBy) => createdBy === subject || scopes.includes('tenant'),
+        await mayEndOf(deps.db, principal),
+        {
+          scopes: principal.scopes,
+          recheck: (scope, transaction) => guards.stillAllowed(request, scope, transaction),
+        },
       );
+      reply.code(201).header('cache-control', 'no-store');
+      return issued;
+    },
+  );
+  app.delete<{ Params: Params }>(
+    '/tenant/mount/credentials/:cred_id',
+    { onRequest: guards.tenant('mount'), schema: { params: Params } },
+    async (request, reply) => {
+      const mayEnd = await mayEndOf(deps.db, principalOf(request));
+      const { cred_id: id } = request.params;
+      await revokeMountCredential(deps, tenantOf(request), id, actorOf(request), mayEnd);
       return reply.code(204).send();
     },
   );
+}
+
+/** One's own, or with the scope of the whole tenant anybody's. */
+async function mayEndOf(
+  db: RevocationDeps['db'],
+  principal: Principal,
+): Promise<(createdBy: string) => boolean> {
+  const own = await subjectsOf(db, principal);
+  return (createdBy) => own.has(createdBy) || principal.scopes.includes('tenant');
 }

@@ -1,16 +1,14 @@
 import { sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
-import type { JWK } from 'jose';
 import type { ServerVersion } from '../../api/contract/server.ts';
 import type { Database } from '../db/sqlite.ts';
 
 interface ServiceDeps {
   db: Database;
   version: string;
-  jwks: { keys: JWK[] };
 }
 
-/** What needs no credential: is it alive, can it work, what is it, and how to check its tokens. */
+/** What needs no credential: is it alive, can it work, what is it. */
 export function serviceRoutes(app: FastifyInstance, deps: ServiceDeps): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async () => {
@@ -18,8 +16,4 @@ export function serviceRoutes(app: FastifyInstance, deps: ServiceDeps): void {
     return { status: 'ready' };
   });
   app.get('/version', (): ServerVersion => ({ name: 'cloud', version: deps.version }));
-  app.get('/.well-known/jwks.json', (_request, reply) => {
-    reply.header('cache-control', 'public, max-age=300');
-    return deps.jwks;
-  });
 }

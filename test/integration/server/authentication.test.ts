@@ -86,11 +86,12 @@ describe('POST /api/v1/auth/token', () => {
     expect(me.body).toMatchObject({ kind: 'access_token', tenant: { slug: 'acme' } });
   });
 
-  it('publishes the key that checks it', async () => {
+  it('publishes the key that checks it, and the next one', async () => {
     const { body } = await get('/.well-known/jwks.json');
     expect(JSON.stringify(body)).not.toContain('"d"');
     expect(body['keys']).toMatchObject([
       { kid: keys.active.kid, kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig' },
+      { kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig' },
     ]);
   });
 

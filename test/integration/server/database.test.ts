@@ -29,7 +29,7 @@ it('has the schema that is checked in', async () => {
 
 it('migrates once, and refuses what a newer version wrote', async () => {
   const db = await open();
-  expect(await migrate(db, systemClock)).toEqual(['0001-first', '0002-events']);
+  expect(await migrate(db, systemClock)).toEqual(['0001-first', '0002-events', '0003-identity']);
   expect(await migrate(db, systemClock)).toEqual([]);
   await sql`INSERT INTO schema_migrations VALUES (9999, 'later', '')`.execute(db);
   await expect(migrate(db, systemClock)).rejects.toMatchObject({ code: 'database-newer' });

@@ -24,6 +24,8 @@ describe('readSettings', () => {
       storage: { kind: 'embedded', port: undefined, faults: {} },
       bucketPrefix: 'cloud',
       bucketRegions: undefined,
+      seedOwner: undefined,
+      trustedProxies: [],
       allowPrivateSync: false,
     });
   });

@@ -1,0 +1,51 @@
+import type { Selectable, Transaction } from 'kysely';
+import type { Clock } from '../../platform/clock.ts';
+import type { Schema, TenantMountCredentialsTable } from '../db/schema.ts';
+import { recordAudit, type Actor } from './audit.ts';
+import { announceRevocation, deleteAtProvider, type RevocationDeps } from './mount-credentials.ts';
+
+type Row = Selectable<TenantMountCredentialsTable>;
+
+/** Whose bucket keys are meant: of these creators, in one tenant or all, and which kind. */
+export interface RevocationFilter {
+  subjects: ReadonlySet<string>;
+  tenantId?: string;
+  permission?: 'rw';
+}
+
+/** Marks them as revoked, inside the transaction of what is the reason. */
+export async function revokeMountCredentialsOf(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  { subjects, tenantId, permission }: RevocationFilter,
+  actor: Actor,
+): Promise<Row[]> {
+  const now = new Date(clock.now()).toISOString();
+  const rows = await transaction
+    .updateTable('tenant_mount_credentials')
+    .set({ revoked_at: now, updated_at: now })
+    .where('created_by', 'in', [...subjects])
+    .where('revoked_at', 'is', null)
+    .$if(tenantId !== undefined, (query) => query.where('tenant_id', '=', tenantId ?? ''))
+    .$if(permission !== undefined, (query) => query.where('permission', '=', 'rw'))
+    .returningAll()
+    .execute();
+  for (const row of rows) {
+    await recordAudit(transaction, clock, {
+      ...actor,
+      type: 'MountCredentialRevokedEvent',
+      tenantId: row.tenant_id,
+      subjectId: row.id,
+      data: { access_key: row.access_key },
+    });
+  }
+  return rows;
+}
+
+/** After the commit: tells clients, and deletes at the storage what it lets us; `recover` the rest. */
+export async function finishRevocations(deps: RevocationDeps, rows: readonly Row[]): Promise<void> {
+  for (const row of rows) {
+    await announceRevocation(deps, row.tenant_id, row.id);
+    await deleteAtProvider(deps, row);
+  }
+}

@@ -1,0 +1,186 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Me } from '../../api/contract/auth.ts';
+import type { InstanceRole, Role, Scope } from '../../api/contract/scopes.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Schema, SessionsTable, UsersTable } from '../db/schema.ts';
+import { parseScopes } from '../domain/scopes.ts';
+import { tokenState, type Credential } from '../domain/tokens.ts';
+import { effectiveRole, effectiveScopes } from './roles.ts';
+
+export type UserRow = Selectable<UsersTable>;
+export type SessionRow = Selectable<SessionsTable>;
+
+/** Who makes the request, as the verified credential and the tables say at this moment. */
+export interface Principal {
+  kind: Me['kind'];
+  /** `user:<id>` of a session, `credential:<id>`; in the audit trail and as creator. */
+  subject: string;
+  /** Role ∩ scopes ∩ tenant binding. */
+  scopes: readonly Scope[];
+  /** The one tenant it is bound to; null for an administrator. */
+  tenantId: string | null;
+  /** Of what was sent; RFC 3339. */
+  expiresAt: string;
+  /** What is behind it. */
+  credential: Me['credential'];
+  /** Null for a credential that belongs to nobody. */
+  user: { id: string; username: string; displayName: string | null; role: InstanceRole } | null;
+  role: Role | null;
+}
+
+export type Refusal = 'invalid' | 'expired' | 'revoked';
+
+/** What stands behind an opaque token, or behind the JWT that it was exchanged for. */
+export async function principalOfCredential(
+  db: Kysely<Schema>,
+  clock: Clock,
+  credential: Credential,
+): Promise<Principal | Refusal> {
+  const state = tokenState(credential, clock);
+  if (state !== 'valid') return state;
+  const kind = credential.kind === 'admin' ? 'admin_token' : 'api_key';
+  const common = {
+    kind,
+    subject: `credential:${credential.id}`,
+    tenantId: credential.tenant_id,
+    expiresAt: credential.expires_at,
+    credential: {
+      kind,
+      id: credential.id,
+      label: credential.label,
+      expires_at: credential.expires_at,
+    },
+  } as const;
+  const scopes = parseScopes(credential.scopes);
+  if (credential.owner_id === null) {
+    // Of nobody: an admin token acts as an owner, a tenant's key for the tenant itself.
+    return { ...common, scopes, user: null, role: kind === 'admin_token' ? 'owner' : null };
+  }
+  const user = await findUser(db, credential.owner_id);
+  if (user?.status !== 'active') return 'revoked';
+  return { ...common, ...(await rights(db, user, scopes, credential.tenant_id)) };
+}
+
+/** A session by its id: in force, and of an active user. */
+export async function principalOfSession(
+  db: Kysely<Schema>,
+  clock: Clock,
+  id: string,
+): Promise<Principal | Refusal> {
+  const session = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (session === undefined) return 'invalid';
+  const state = sessionState(session, clock);
+  if (state !== 'valid') return state;
+  const user = await findUser(db, session.user_id);
+  if (user?.status !== 'active') return 'revoked';
+  return {
+    kind: 'access_token',
+    subject: `user:${user.id}`,
+    tenantId: session.tenant_id,
+    expiresAt: session.idle_until,
+    credential: {
+      kind: 'session',
+      id: session.id,
+      label: session.device_name ?? session.method,
+      expires_at: session.idle_until,
+    },
+    ...(await rights(db, user, parseScopes(session.scopes), session.tenant_id)),
+  };
+}
+
+/** The same principal, asked again. */
+export async function principalAgain(
+  db: Kysely<Schema>,
+  clock: Clock,
+  { credential: { kind, id } }: { credential: Pick<Me['credential'], 'kind' | 'id'> },
+): Promise<Principal | Refusal> {
+  if (kind === 'session') return principalOfSession(db, clock, id);
+  const credential = await db
+    .selectFrom('credentials')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return credential === undefined ? 'invalid' : principalOfCredential(db, clock, credential);
+}
+
+export function sessionState(session: SessionRow, clock: Clock): 'valid' | 'expired' | 'revoked' {
+  if (session.ended_at !== null) return 'revoked';
+  const now = new Date(clock.now()).toISOString();
+  return session.idle_until <= now || session.ends_at <= now ? 'expired' : 'valid';
+}
+
+export async function findUser(db: Kysely<Schema>, id: string): Promise<UserRow | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** As what this user acts in the tenant, or on the server (null). */
+export async function roleOf(
+  db: Kysely<Schema>,
+  user: Pick<UserRow, 'id' | 'role'>,
+  tenantId: string | null,
+): Promise<Role | undefined> {
+  if (user.role !== 'member' || tenantId === null) return effectiveRole(user.role, undefined);
+  const row = await db
+    .selectFrom('memberships')
+    .select('role')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', user.id)
+    .executeTakeFirst();
+  return effectiveRole(user.role, row?.role);
+}
+
+async function rights(
+  db: Kysely<Schema>,
+  user: UserRow,
+  scopes: readonly Scope[],
+  tenantId: string | null,
+): Promise<Pick<Principal, 'scopes' | 'user' | 'role'>> {
+  const role = await roleOf(db, user, tenantId);
+  return {
+    scopes: effectiveScopes(role, scopes, tenantId),
+    user: {
+      id: user.id,
+      username: user.username,
+      displayName: user.display_name,
+      role: user.role,
+    },
+    role: role ?? null,
+  };
+}
+
+/**
+ * Every name under which somebody has created something: of a user its own and that of all of its
+ * keys; of a key that belongs to nobody its own and those of the keys that it took the place of.
+ */
+export async function ownSubjects(
+  db: Kysely<Schema>,
+  who: { userId: string } | { credentialId: string },
+): Promise<ReadonlySet<string>> {
+  const keys = db.selectFrom('credentials').select('id');
+  if ('userId' in who) {
+    const rows = await keys.where('owner_id', '=', who.userId).execute();
+    return new Set([`user:${who.userId}`, ...rows.map(({ id }) => `credential:${id}`)]);
+  }
+  const { credentialId } = who;
+  const own = await db
+    .selectFrom('credentials')
+    .select('family')
+    .where('id', '=', credentialId)
+    .executeTakeFirst();
+  const family = own?.family ?? credentialId;
+  const rows = await keys
+    .where((where) => where.or([where('family', '=', family), where('id', '=', family)]))
+    .where('owner_id', 'is', null)
+    .execute();
+  return new Set([credentialId, ...rows.map(({ id }) => id)].map((id) => `credential:${id}`));
+}
+
+/** The same for whoever makes a request. */
+export function subjectsOf(db: Kysely<Schema>, principal: Principal): Promise<ReadonlySet<string>> {
+  const { user, credential } = principal;
+  return ownSubjects(db, user === null ? { credentialId: credential.id } : { userId: user.id });
+}

@@ -1,0 +1,22 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { SigningKeys } from '../domain/signing-keys.ts';
+import { forgetOldDeviceCodes, type DeviceCodeDeps } from './device-codes.ts';
+import type { Floods } from './floods.ts';
+import { forgetOldSessions } from './sessions.ts';
+
+interface UpkeepDeps extends DeviceCodeDeps {
+  keys: SigningKeys;
+  floods: Floods;
+}
+
+/** Every minute. What fails is logged and left to the next time. */
+export async function keepIdentity(deps: UpkeepDeps, logger: FastifyBaseLogger): Promise<void> {
+  try {
+    await deps.floods.write();
+    await deps.keys.reload();
+    await forgetOldDeviceCodes(deps);
+    await forgetOldSessions(deps.db, deps.clock);
+  } catch (err) {
+    logger.error({ err }, 'the upkeep of sign-ins failed');
+  }
+}

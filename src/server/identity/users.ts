@@ -1,0 +1,336 @@
+import { randomUUID } from 'node:crypto';
+import type { Kysely, Transaction } from 'kysely';
+import type {
+  ChangeUser,
+  CreatedUser,
+  CreateUser,
+  NewPassword,
+  ResetPassword,
+  User,
+} from '../../api/contract/users.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Database } from '../db/sqlite.ts';
+import { isUniqueViolation } from '../db/sqlite-errors.ts';
+import { recordAudit, type Actor } from '../domain/audit.ts';
+import { finishRevocations, revokeMountCredentialsOf } from '../domain/mount-revocation.ts';
+import type { RevocationDeps } from '../domain/mount-credentials.ts';
+import { HttpProblem } from '../errors.ts';
+import { assertGoodPassword, makePassword, type Passwords } from './passwords.ts';
+import { ownSubjects, type Principal, type UserRow } from './principal.ts';
+import { endSessionsOf } from './sessions.ts';
+import { normalizeUsername, requireUsername } from './usernames.ts';
+
+export interface UserDeps extends RevocationDeps {
+  db: Database;
+  clock: Clock;
+  passwords: Passwords;
+}
+
+export interface Caller extends Actor {
+  principal: Pick<Principal, 'scopes'>;
+}
+
+/** @throws HttpProblem 409 `username-taken`, 403 `owner-needed`, 422 */
+export async function addUser(
+  { db, clock, passwords }: UserDeps,
+  request: CreateUser,
+  caller: Caller,
+): Promise<CreatedUser> {
+  const username = requireUsername(request.username);
+  const role = request.role ?? 'member';
+  if (role === 'owner') assertOwner(caller);
+  const { password, made } = passwordOf(request, username);
+  const now = new Date(clock.now()).toISOString();
+  const row: UserRow = {
+    id: randomUUID(),
+    username,
+    display_name: request.display_name ?? null,
+    email: request.email ?? null,
+    role,
+    status: 'active',
+    password_hash: await passwords.hash(password),
+    created_at: now,
+    created_by: caller.actor,
+    updated_at: now,
+    last_sign_in_at: null,
+  };
+  try {
+    await db.transaction().execute(async (transaction) => {
+      await transaction.insertInto('users').values(row).execute();
+      await recordAudit(transaction, clock, {
+        ...actorOf(caller),
+        type: 'UserCreatedEvent',
+        subjectId: row.id,
+        data: { username, role },
+      });
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new HttpProblem(409, 'username-taken', `There is already a user ${username}.`, {
+      field: 'username',
+    });
+  }
+  return { ...toUser(row, []), password: made };
+}
+
+export async function listUsers(db: Kysely<Schema>): Promise<User[]> {
+  const rows = await db.selectFrom('users').selectAll().orderBy('username').execute();
+  const memberships = await membershipsOf(db);
+  return rows.map((row) => toUser(row, memberships.get(row.id) ?? []));
+}
+
+/** By id or user name. @throws HttpProblem 404 `user-not-found` */
+export async function showUser(db: Kysely<Schema>, ref: string): Promise<User> {
+  const row = await requireUser(db, ref);
+  return toUser(row, (await membershipsOf(db, row.id)).get(row.id) ?? []);
+}
+
+/** What is absent stays, null empties. @throws HttpProblem 404; 403 `owner-needed`; 409 `last-owner` */
+export async function changeUser(
+  { db, clock }: UserDeps,
+  ref: string,
+  change: ChangeUser,
+  caller: Caller,
+): Promise<User> {
+  return db.transaction().execute(async (transaction) => {
+    const row = await requireUser(transaction, ref);
+    const { role = row.role } = change;
+    if (role !== row.role) {
+      if (role === 'owner' || row.role === 'owner') assertOwner(caller);
+      if (row.role === 'owner') await assertAnotherOwner(transaction, row.id);
+    }
+    // Whoever may write an owner's name could pass for one.
+    if (row.role === 'owner') assertOwner(caller);
+    const fields = Object.keys(change).toSorted();
+    if (fields.length > 0) {
+      await transaction
+        .updateTable('users')
+        .set({
+          role,
+          ...(change.display_name === undefined ? {} : { display_name: change.display_name }),
+          ...(change.email === undefined ? {} : { email: change.email }),
+          updated_at: new Date(clock.now()).toISOString(),
+        })
+        .where('id', '=', row.id)
+        .execute();
+      await recordAudit(transaction, clock, {
+        ...actorOf(caller),
+        type: 'UserChangedEvent',
+        subjectId: row.id,
+        data: { fields: fields.join(' '), role },
+      });
+    }
+    return showUser(transaction, row.id);
+  });
+}
+
+/**
+ * Ends the user's sessions, API keys and bucket keys at once and keeps what they have done. What
+ * the storage does not confirm now is deleted there by `recover`.
+ *
+ * @throws HttpProblem 404; 403 `owner-needed`; 409 `last-owner`
+ */
+export async function deactivateUser(deps: UserDeps, ref: string, caller: Caller): Promise<User> {
+  const { db, clock } = deps;
+  const actor = actorOf(caller);
+  const { user, revoked } = await db.transaction().execute(async (transaction) => {
+    const row = await requireUser(transaction, ref);
+    if (row.role === 'owner') {
+      assertOwner(caller);
+      if (row.status === 'active') await assertAnotherOwner(transaction, row.id);
+    }
+    if (row.status === 'deactivated') {
+      return { user: await showUser(transaction, row.id), revoked: [] };
+    }
+    await setStatus(transaction, clock, row, 'deactivated', actor);
+    await endSessionsOf(transaction, clock, row.id, actor, 'the user was deactivated');
+    await revokeKeysOf(transaction, clock, row.id, actor);
+    const subjects = await ownSubjects(transaction, { userId: row.id });
+    const ended = await revokeMountCredentialsOf(transaction, clock, { subjects }, actor);
+    return { user: await showUser(transaction, row.id), revoked: ended };
+  });
+  await finishRevocations(deps, revoked);
+  return user;
+}
+
+/** Lets the user sign in again; what was ended stays so. @throws HttpProblem 404; 403 */
+export async function activateUser(
+  { db, clock }: UserDeps,
+  ref: string,
+  caller: Caller,
+): Promise<User> {
+  return db.transaction().execute(async (transaction) => {
+    const row = await requireUser(transaction, ref);
+    if (row.role === 'owner') assertOwner(caller);
+    if (row.status !== 'active') {
+      await setStatus(transaction, clock, row, 'active', actorOf(caller));
+    }
+    return showUser(transaction, row.id);
+  });
+}
+
+/** A new password, and no session of the old one. @throws HttpProblem 404; 403; 422 */
+export async function resetPassword(
+  { db, clock, passwords }: UserDeps,
+  ref: string,
+  request: ResetPassword,
+  caller: Caller,
+): Promise<NewPassword> {
+  const row = await requireUser(db, ref);
+  if (row.role === 'owner') assertOwner(caller);
+  const { password, made } = passwordOf(request, row.username);
+  const hash = await passwords.hash(password);
+  const actor = actorOf(caller);
+  await db.transaction().execute(async (transaction) => {
+    const now = await requireUser(transaction, row.id);
+    if (now.role === 'owner') assertOwner(caller);
+    await transaction
+      .updateTable('users')
+      .set({ password_hash: hash, updated_at: new Date(clock.now()).toISOString() })
+      .where('id', '=', row.id)
+      .execute();
+    await recordAudit(transaction, clock, {
+      ...actor,
+      type: 'PasswordResetEvent',
+      subjectId: row.id,
+    });
+    await endSessionsOf(transaction, clock, row.id, actor, 'the password was reset');
+  });
+  return { password: made };
+}
+
+/** By id or user name. @throws HttpProblem 404 `user-not-found` */
+export async function requireUser(db: Kysely<Schema>, ref: string): Promise<UserRow> {
+  const row = await db
+    .selectFrom('users')
+    .selectAll()
+    .where((where) =>
+      where.or([where('id', '=', ref), where('username', '=', normalizeUsername(ref) ?? '')]),
+    )
+    .executeTakeFirst();
+  if (row !== undefined) return row;
+  throw new HttpProblem(404, 'user-not-found', 'There is no such user.');
+}
+
+/** An owner is made, changed and ended by owners only: anything else would be a way to become one. */
+function assertOwner({ principal }: Caller): void {
+  if (principal.scopes.includes('instance')) return;
+  throw new HttpProblem(403, 'owner-needed', 'Only an owner may do this.');
+}
+
+async function assertAnotherOwner(transaction: Transaction<Schema>, id: string): Promise<void> {
+  // Touching the rows makes two owners who end each other wait for one another.
+  await transaction
+    .updateTable('users')
+    .set((column) => ({ updated_at: column.ref('updated_at') }))
+    .where('role', '=', 'owner')
+    .where('status', '=', 'active')
+    .execute();
+  const another = await transaction
+    .selectFrom('users')
+    .select('id')
+    .where('role', '=', 'owner')
+    .where('status', '=', 'active')
+    .where('id', '<>', id)
+    .limit(1)
+    .executeTakeFirst();
+  if (another !== undefined) return;
+  throw new HttpProblem(409, 'last-owner', 'This is the last active owner of the server.');
+}
+
+async function setStatus(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  row: UserRow,
+  status: UserRow['status'],
+  actor: Actor,
+): Promise<void> {
+  await transaction
+    .updateTable('users')
+    .set({ status, updated_at: new Date(clock.now()).toISOString() })
+    .where('id', '=', row.id)
+    .execute();
+  await recordAudit(transaction, clock, {
+    ...actor,
+    type: status === 'active' ? 'UserActivatedEvent' : 'UserDeactivatedEvent',
+    subjectId: row.id,
+    data: { username: row.username },
+  });
+}
+
+async function revokeKeysOf(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  userId: string,
+  actor: Actor,
+): Promise<void> {
+  const keys = await transaction
+    .updateTable('credentials')
+    .set({ revoked_at: new Date(clock.now()).toISOString() })
+    .where('owner_id', '=', userId)
+    .where('revoked_at', 'is', null)
+    .returning(['id', 'kind', 'label', 'tenant_id'])
+    .execute();
+  for (const { id, kind, label, tenant_id: tenantId } of keys) {
+    await recordAudit(transaction, clock, {
+      ...actor,
+      type: 'TokenRevokedEvent',
+      ...(tenantId === null ? {} : { tenantId }),
+      subjectId: id,
+      data: { kind, label, reason: 'the user was deactivated' },
+    });
+  }
+}
+
+function passwordOf(
+  { password }: { password?: string | undefined },
+  username: string,
+): { password: string; made: string | null } {
+  if (password === undefined) {
+    const made = makePassword();
+    return { password: made, made };
+  }
+  assertGoodPassword(password, username);
+  return { password, made: null };
+}
+
+async function membershipsOf(
+  db: Kysely<Schema>,
+  userId?: string,
+): Promise<Map<string, User['memberships']>> {
+  const rows = await db
+    .selectFrom('memberships')
+    .innerJoin('tenants', 'tenants.id', 'memberships.tenant_id')
+    .select([
+      'memberships.user_id',
+      'memberships.role',
+      'tenants.id',
+      'tenants.slug',
+      'tenants.name',
+    ])
+    .where('tenants.status', '<>', 'purged')
+    .$if(userId !== undefined, (query) => query.where('memberships.user_id', '=', userId ?? ''))
+    .orderBy('tenants.slug')
+    .execute();
+  const found = new Map<string, User['memberships']>();
+  for (const { user_id: user, role, id, slug, name } of rows) {
+    const list = found.get(user) ?? [];
+    list.push({ tenant: { id, slug, name }, role });
+    found.set(user, list);
+  }
+  return found;
+}
+
+function toUser(row: UserRow, memberships: User['memberships']): User {
+  const { id, username, display_name, email, role, status, created_at, last_sign_in_at } = row;
+  return {
+    ...{ id, username, display_name, email, role, status, memberships },
+    created_at,
+    last_sign_in_at,
+  };
+}
+
+function actorOf({ actor, requestId }: Caller): Actor {
+  return { actor, requestId };
+}
