@@ -23,6 +23,9 @@ function toText(value: Value): string {
   return String(value).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
+/** Not in the template below: a line end more, and its hash would be another. */
+const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
+
 /** A whole page: works without scripts, at 320 px, and for a screen reader. */
 export function page(title: string, body: Html): string {
   return html`<!doctype html>
@@ -33,9 +36,7 @@ export function page(title: string, body: Html): string {
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
         <title>${title} – cloud</title>
-        <style>
-          ${new Html(STYLE)}
-        </style>
+        ${STYLE_ELEMENT}
       </head>
       <body>
         <main>
