@@ -29,6 +29,11 @@ module.exports = {
       ['platform'],
       'the local storage speaks S3 and IAM; nobody links to it but the server',
     ),
+    only(
+      'access',
+      ['session', 'api', 's3', 'platform', 'output'],
+      'sessions, API keys, bucket keys',
+    ),
     only('admin', ['session', 'api', 'platform', 'output'], 'the client of the administrator'),
     only(
       'local-server',

@@ -79,6 +79,9 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     }),
   };
 
+  /** Whether what nobody said on the command line is looked up in the project file and configuration. */
+  static usesSettings = true;
+
   protected flags!: FlagsOf<T>;
   protected args!: ArgsOf<T>;
   /** All arguments, where a command takes several of the same kind. */
@@ -102,12 +105,18 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     await super.init();
     this.journal = openLog(this.logPath);
     this.out = outputFromArgv(this.argv);
-    const { flags, args, argv } = await this.parse({
+    const { flags, args, argv, metadata } = await this.parse({
       flags: this.ctor.flags,
       baseFlags: (super.ctor as typeof BaseCommand).baseFlags,
       args: this.ctor.args,
       strict: this.ctor.strict,
     });
+    const known = { ...this.ctor.baseFlags, ...this.ctor.flags };
+    const given = Object.keys(flags).filter((name) => !metadata.flags[name]?.setFromDefault);
+    const { settingsForFlags } = await import('../session/setting-layers.ts');
+    if ((this.ctor as typeof BaseCommand).usesSettings) {
+      Object.assign(flags, await settingsForFlags(this.host, Object.keys(known), new Set(given)));
+    }
     this.flags = { ...unsetBooleans(this.ctor), ...flags } as FlagsOf<T>;
     this.args = args as ArgsOf<T>;
     this.words = argv.map(String);
@@ -151,6 +160,16 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     const { askYesNo } = await import('../output/prompt.ts');
     this.out.options.stderr.write(`${stripVTControlCharacters(question)}\n`);
     return askYesNo('Go on?', this.signal);
+  }
+
+  /**
+   * The same for what is not done otherwise.
+   *
+   * @throws AbortError `not-confirmed`, `confirmation-needed` (2)
+   */
+  protected async agreed(question: string): Promise<void> {
+    if (await this.confirm(question)) return;
+    throw new AbortError('not-confirmed', 'Nothing was done.', { exitCode: ExitCode.usage });
   }
 
   protected override catch(error: Error): Promise<void> {

@@ -15,7 +15,7 @@ import {
   type NamedContext,
   type SessionFlags,
 } from '../session/settings.ts';
-import { signIn, type SignedIn } from '../session/sign-in.ts';
+import { checkContextName, signIn, type SignedIn } from '../session/sign-in.ts';
 import { readApiKey } from './api-key-input.ts';
 import { mountSupervisor } from './mount-supervisor.ts';
 import { secretsForSignIn } from './secret-storage.ts';
@@ -52,6 +52,7 @@ export async function setupRequest(
   const { host, out, signal, confirm, onFirstSync } = run;
   const { interactive } = out.options;
   const newKey = flags['token-stdin'];
+  checkContextName(flags.context);
   let secrets = openSecretStore(host, { insecureStorage: flags['insecure-storage'] });
   const configuration = await readConfiguration(host);
   const known = contextIfAny(configuration, flags);

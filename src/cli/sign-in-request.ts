@@ -11,7 +11,7 @@ import { deviceFlow, type DeviceCode } from '../session/device-flow.ts';
 import { passwordSignIn } from '../session/password.ts';
 import { deviceCodeEvent, presentDeviceCode } from '../session/present-session.ts';
 import type { SecretStore } from '../session/secret-store.ts';
-import { signIn, signInWithSession, type SignedIn } from '../session/sign-in.ts';
+import { checkContextName, signIn, signInWithSession, type SignedIn } from '../session/sign-in.ts';
 import type { Grant } from '../session/tokens.ts';
 import { readApiKey } from './api-key-input.ts';
 
@@ -46,6 +46,7 @@ export async function requestSignIn(
   run: SignInRun,
 ): Promise<SignedIn> {
   const { host, out, secrets, signal } = run;
+  checkContextName(flags.context);
   const options = { server, contextName: flags.context };
   if (flags.username !== undefined) {
     const grant = await byPassword(server, { ...flags, username: flags.username }, run);

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
+  static override usesSettings = false;
   static override summary = 'Look at what everything stands on; say what is wrong and its cure.';
   static override description =
     'Works offline, before set-up, and when mounts hang. The exit code is that of the first failure, which is the one to cure first: 10 nothing set up, 5 network, 4 sign-in or key, 12 rclone, 13 mount, 78 a person is needed, 1 anything else; with warnings only it is 0. With --fix the cures that can destroy nothing are applied, and the report shows the state after them.';

@@ -239,6 +239,10 @@ class Supervisor {
       const live = await this.#live.look(this.#served?.vfs, STATUS_WITHIN_MS);
       return { ...live, freshness: this.#freshness.mode };
     }
+    if (question.type === 'use-stored-keys') {
+      this.#upkeep.useStoredKeysSoon();
+      return {};
+    }
     return this.#end(question, emit, signal);
   }
 

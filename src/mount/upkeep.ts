@@ -35,6 +35,8 @@ export class Upkeep {
   /** What waits is worth another try as soon as the storage answers. */
   #expediteAll = false;
   #replaced = false;
+  /** Other keys were stored while these still work. */
+  #rotated = false;
 
   constructor(deps: UpkeepDeps) {
     this.#deps = deps;
@@ -56,6 +58,12 @@ export class Upkeep {
   /** An event, or the end of all events, says that something changed: the storage is asked at the next look. */
   askSoon(): void {
     this.#probedAt = -Infinity;
+    this.#deps.keys.retrySoon();
+  }
+
+  /** A person has replaced the stored keys; these work on until nobody notices the change. */
+  useStoredKeysSoon(): void {
+    this.#rotated = true;
     this.#deps.keys.retrySoon();
   }
 
@@ -116,13 +124,15 @@ export class Upkeep {
   async #renewKeys(served: ServedMount, refused: boolean): Promise<void> {
     const { keeper, keys, log } = this.#deps;
     const { credentialId, credentialExpiresAt } = keeper.record;
-    const ends = keys.endsSoon(credentialId, credentialExpiresAt);
+    const lasts = keys.endsSoon(credentialId, credentialExpiresAt);
+    const ends = lasts === 'no' && this.#rotated ? 'soon' : lasts;
     if (!refused && ends === 'no') return;
     // Keys that still work can wait for a moment in which nobody notices.
     const canWait = !refused && ends === 'soon' && served.useKeys === undefined;
     if (canWait && !(await this.#isQuiet(served))) return;
     const { keys: other, error } = await keys.other(credentialId);
     if (error !== undefined) log.write('warn', 'no other keys', { error: messageOf(error) });
+    this.#rotated = false;
     if (other === undefined) return;
     log.write('info', 'new keys', { credentialId: other.credentialId });
     this.#refused = false;

@@ -26,7 +26,7 @@ export interface BucketKeyResult {
  */
 export async function ensureBucketKey(session: Session, host: Host): Promise<BucketKeyResult> {
   // A mount and a sync may find the same key ended; the second takes what the first was given.
-  const lock = await acquireLock(join(host.places.state, 'locks', 'bucket-key.lock'), {
+  const lock = await acquireLock(bucketKeyLock(host), {
     command: 'renewal of the bucket key',
     waitMs: 60_000,
     clock: host.clock,
@@ -47,9 +47,8 @@ async function ensured(session: Session, host: Host): Promise<BucketKeyResult> {
     return { access: toBucketAccess(context, stored), how: 'reused' };
   }
   const issued = await api.createMountCredential({ description: `cloud on ${hostname()}` });
-  await secrets.setPassword(STORED.bucketKey, context.name, JSON.stringify(issued));
-  await api.confirmMountCredential(issued.id);
-  if (stored !== undefined) await revokeIfThere(session, stored.id);
+  await storeBucketKey(session, issued);
+  if (stored !== undefined) await endBucketKeyIfThere(session, stored.id);
   return {
     access: toBucketAccess(context, issued),
     how: stored === undefined ? 'issued' : 'replaced',
@@ -85,7 +84,21 @@ async function stillGood(
   return ends - host.clock.now() > RENEW_BEFORE_MS;
 }
 
-async function revokeIfThere(session: Session, credentialId: string): Promise<void> {
+/** Whoever changes the stored key holds this. */
+export function bucketKeyLock(host: Host): string {
+  return join(host.places.state, 'locks', 'bucket-key.lock');
+}
+
+/** From now on it is this machine's key. */
+export async function storeBucketKey(
+  { api, context, secrets }: Session,
+  key: MountCredentialWithSecret,
+): Promise<void> {
+  await secrets.setPassword(STORED.bucketKey, context.name, JSON.stringify(key));
+  await api.confirmMountCredential(key.id);
+}
+
+export async function endBucketKeyIfThere(session: Session, credentialId: string): Promise<void> {
   try {
     await session.api.revokeMountCredential(credentialId);
   } catch (error) {

@@ -51,6 +51,18 @@ const Configuration = z.object({
   sync: z.optional(SyncSettings),
   /** Profiles of a person's own, by kind and name; the features know what is in them. */
   profiles: z.optional(z.object({ mount: z.optional(z.record(z.string(), z.unknown())) })),
+  /** What `cloud config set` sets; src/session/setting-table.ts has the names. */
+  settings: z.optional(
+    z.object({
+      server: z.optional(z.string()),
+      tenant: z.optional(z.string()),
+      mode: z.optional(z.enum(SETUP_MODES)),
+      profile: z.optional(z.enum(['safe', 'balanced', 'fast'])),
+      rclone: z.optional(z.string()),
+      output: z.optional(z.enum(['table', 'tsv'])),
+      browser: z.optional(z.boolean()),
+    }),
+  ),
   /** A person's choice where a keychain is missing: the key of the secrets in a file. */
   insecureStorage: z.optional(z.boolean()),
 });

@@ -19,19 +19,23 @@ export interface NamedContext extends Context {
 }
 
 /**
- * The server to talk to: flag or environment, the context's, or the local default.
+ * The server to talk to: flag or environment, the context's, the configured one for new sign-ins,
+ * or the local default.
  *
  * @throws AbortError `bad-server-url` (2)
  */
 export async function resolveServer(
   host: Host,
   flags: SessionFlags,
-): Promise<{ url: string; origin: 'flag' | 'context' | 'default' }> {
+): Promise<{ url: string; origin: 'flag' | 'context' | 'configuration' | 'default' }> {
   if (flags.server !== undefined) return { url: normalizeServer(flags.server), origin: 'flag' };
-  const context = selectContext(await readConfiguration(host), flags.context);
-  return context === undefined
+  const configuration = await readConfiguration(host);
+  const context = selectContext(configuration, flags.context);
+  if (context !== undefined) return { url: context.server, origin: 'context' };
+  const configured = configuration.settings?.server;
+  return configured === undefined
     ? { url: DEFAULT_SERVER, origin: 'default' }
-    : { url: context.server, origin: 'context' };
+    : { url: normalizeServer(configured), origin: 'configuration' };
 }
 
 /**
@@ -45,7 +49,9 @@ export function selectContext(
 ): NamedContext | undefined {
   const wanted = name ?? configuration.currentContext;
   if (wanted === undefined) return undefined;
-  const context = configuration.contexts[wanted];
+  const context = Object.hasOwn(configuration.contexts, wanted)
+    ? configuration.contexts[wanted]
+    : undefined;
   if (context !== undefined) return { name: wanted, ...context };
   if (name === undefined) return undefined;
   const known = Object.keys(configuration.contexts);

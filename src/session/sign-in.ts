@@ -147,7 +147,9 @@ function contextName(
   { server, tenant, user }: Wanted,
 ): string {
   const mayBe = (name: string): boolean => {
-    const taken = configuration.contexts[name];
+    const taken = Object.hasOwn(configuration.contexts, name)
+      ? configuration.contexts[name]
+      : undefined;
     if (taken === undefined) return true;
     const sameUser = taken.user === undefined || user === undefined || taken.user === user;
     return taken.server === server && taken.tenant.id === tenant.id && sameUser;
@@ -170,4 +172,17 @@ function contextName(
       suggestions: ['Leave --context out, or choose another name for it.'],
     },
   );
+}
+
+/**
+ * Seen before anybody goes to the trouble of signing in.
+ *
+ * @throws AbortError `bad-context-name` (2)
+ */
+export function checkContextName(name: string | undefined): void {
+  if (name === undefined || (/^[\w.@:-]{1,64}$/.test(name) && name !== '__proto__')) return;
+  throw new AbortError('bad-context-name', `${name} is no name for a context.`, {
+    exitCode: ExitCode.usage,
+    suggestions: ['It has 1 to 64 letters, digits and . _ @ : -'],
+  });
 }

@@ -1,0 +1,19 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class ApiKeysList extends BaseCommand<typeof ApiKeysList> {
+  static override summary = 'List the API keys that you may end; never the keys themselves.';
+  static override hiddenAliases = ['api-keys:ls'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
+
+  override async run(): Promise<void> {
+    const { openSession } = await import('../../session/open.ts');
+    const { listApiKeys } = await import('../../access/api-keys.ts');
+    const { API_KEY_COLUMNS, apiKeyRow } = await import('../../access/present-access.ts');
+    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const rows = (await listApiKeys(session)).map((each) => apiKeyRow(each, this.out));
+    this.out.rows(rows, API_KEY_COLUMNS, 'There is no API key.');
+  }
+}

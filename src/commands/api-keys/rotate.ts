@@ -1,0 +1,34 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class ApiKeysRotate extends BaseCommand<typeof ApiKeysRotate> {
+  static override summary = 'Replace an API key by a new one; the old one works on for a while.';
+  static override description =
+    'Without an id the key that this machine signs in with: the new one is stored, and not shown.';
+  static override args = {
+    id: Args.string({ description: 'Id, its beginning, or the label.', required: false }),
+  };
+  static override flags = {
+    overlap: Flags.integer({
+      description: 'Minutes that the old one stays valid (60).',
+      helpValue: 'MINUTES',
+      min: 0,
+      max: 10_080,
+    }),
+  };
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> "build machine" --overlap 1440 > key.txt',
+  ];
+
+  override async run(): Promise<void> {
+    const { openSession } = await import('../../session/open.ts');
+    const { rotateApiKey } = await import('../../access/api-keys.ts');
+    const { printRotatedApiKey } = await import('../../access/present-access.ts');
+    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const { overlap } = this.flags;
+    const seconds = overlap === undefined ? undefined : overlap * 60;
+    printRotatedApiKey(await rotateApiKey(session, this.args.id, seconds), this.out);
+  }
+}

@@ -1,0 +1,19 @@
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class CredentialsList extends BaseCommand<typeof CredentialsList> {
+  static override summary = 'List the keys of the bucket: which machine has one, and until when.';
+  static override hiddenAliases = ['credentials:ls'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+  ];
+
+  override async run(): Promise<void> {
+    const { openSession } = await import('../../session/open.ts');
+    const { listCredentials } = await import('../../access/credentials.ts');
+    const { CREDENTIAL_COLUMNS, credentialRow } = await import('../../access/present-access.ts');
+    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const rows = (await listCredentials(session)).map((each) => credentialRow(each, this.out));
+    this.out.rows(rows, CREDENTIAL_COLUMNS, 'There is no key.');
+  }
+}
