@@ -35,7 +35,10 @@ export function comparable(
       `${path} is not brought here: ${why}`,
     );
   }
-  const baseline = new Map([...run.baseline].filter(([path]) => !isLeftOut(path, scan.leftOut)));
+  const baseline = new Map(run.baseline);
+  if (scan.leftOut.length > 0) {
+    for (const path of baseline.keys()) if (isLeftOut(path, scan.leftOut)) baseline.delete(path);
+  }
   const sides = { baseline, local: scan.local, remote: scan.remote };
   for (const path of misplaced) for (const side of Object.values(sides)) side.delete(path);
   for (const { path, reason, message } of setUnfitAside(sides, run.names)) {

@@ -31,10 +31,16 @@ export interface Plan {
 export function makePlan(baseline: Baseline, local: Listing, remote: Listing): Plan {
   const actions: Action[] = [];
   let unchanged = 0;
-  for (const path of new Set([...baseline.keys(), ...local.keys(), ...remote.keys()])) {
-    const action = decide(path, baseline.get(path), local.get(path), remote.get(path));
+  const compare = (path: string, base: BaselineEntry | undefined): void => {
+    const action = decide(path, base, local.get(path), remote.get(path));
     if (action === undefined) unchanged += 1;
     else actions.push(action);
+  };
+  for (const [path, base] of baseline) compare(path, base);
+  // What is new, without a set of all paths: there may be a million.
+  for (const path of local.keys()) if (!baseline.has(path)) compare(path, undefined);
+  for (const path of remote.keys()) {
+    if (!baseline.has(path) && !local.has(path)) compare(path, undefined);
   }
   actions.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { actions, renames: findRenames(actions, { local, remote }), unchanged };

@@ -1,6 +1,6 @@
 /**
  * `cloud bisync`, the built binary, beside plain `rclone bisync` with SPEC-8's command line and beside
- * the bare `rclone bisync --dry-run` that our scan consists of: times and requests, in one run,
+ * the bare `rclone bisync --dry-run` that a full scan of ours consists of: times and requests, in one run,
  * interleaved, medians. Prints Markdown. BENCH_FILES (`100,1000,10000`), BENCH_LATENCIES in
  * milliseconds (`0,40`), BENCH_ROUNDS (3).
  */
@@ -9,8 +9,10 @@ import { once } from 'node:events';
 import { cp, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/api/client.ts';
+import { SETTLED_MS } from '../../src/bisync/stat-record.ts';
 import { realRclone } from '../support/rclone.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -32,6 +34,10 @@ interface Contestant {
   folder: string;
   first?: () => Promise<void>;
   sync: () => Promise<void>;
+}
+
+interface Product extends Contestant {
+  syncWith: (args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<void>;
 }
 
 async function run(
@@ -72,7 +78,7 @@ async function change(folder: string, count: number, of: number): Promise<void> 
 }
 
 /** The product, set up on an empty folder. */
-async function product(server: TestServer, home: string, rclone: string): Promise<Contestant> {
+async function product(server: TestServer, home: string, rclone: string): Promise<Product> {
   const folder = join(home, 'notes');
   const env = {
     ...{ PATH: process.env['PATH'], HOME: home, CLOUD_HOME: join(home, 'cloud'), LANG: 'C.UTF-8' },
@@ -83,9 +89,10 @@ async function product(server: TestServer, home: string, rclone: string): Promis
   await run(process.execPath, [CLOUD, ...setUp, '--token-stdin', '--yes'], {
     ...{ env, input: server.apiKeyOf('ours') },
   });
-  const sync = (more: NodeJS.ProcessEnv = {}): Promise<void> =>
-    run(process.execPath, [CLOUD, 'bisync'], { env: { ...env, ...more } });
-  return { name: 'cloud bisync', folder, sync, first: sync };
+  const syncWith = (args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<void> =>
+    run(process.execPath, [CLOUD, 'bisync', ...args], { env: { ...env, ...more } });
+  const sync = (): Promise<void> => syncWith([]);
+  return { name: 'cloud bisync', folder, sync, first: sync, syncWith };
 }
 
 /** Plain rclone as SPEC-8 calls it, profile balanced. */
@@ -122,11 +129,7 @@ async function specified(server: TestServer, home: string, rclone: string): Prom
 }
 
 /** The very command line, environment and state folder that our scan gives to rclone, again. */
-async function bare(
-  ours: Contestant & { sync: (env?: NodeJS.ProcessEnv) => Promise<void> },
-  home: string,
-  rclone: string,
-): Promise<Contestant> {
+async function bare(ours: Product, home: string, rclone: string): Promise<Contestant> {
   const [seed, argvFile] = [join(home, 'seed'), join(home, 'argv')];
   const wrapper = join(home, 'rclone-recorder');
   const script = [
@@ -140,7 +143,7 @@ async function bare(
   ];
   await writeFile(wrapper, `${script.join('\n')}\n`);
   await chmod(wrapper, 0o755);
-  await ours.sync({ CLOUD_RCLONE: wrapper });
+  await ours.syncWith(['--full'], { CLOUD_RCLONE: wrapper });
   const argv = (await readFile(argvFile, 'utf8')).split('\0').slice(0, -1);
   const pairs = (await readFile(`${argvFile}.env`, 'utf8')).split('\0').slice(0, -1);
   const env = Object.fromEntries(
@@ -210,6 +213,7 @@ async function compare(latencyMs: number, count: number): Promise<void> {
     const ours = await product(server, oursHome, rclone);
     const theirs = await specified(server, theirsHome, rclone);
     for (const { folder } of [ours, theirs]) await fill(folder, count);
+    const filledAt = Date.now();
     const { faults } = server.objectStore;
     const row = (name: string, runs: readonly Measured[][]): void => {
       const cells = [ours, theirs].map((_, index) => cell(runs[index] ?? []));
@@ -227,6 +231,8 @@ async function compare(latencyMs: number, count: number): Promise<void> {
     for (const each of [ours, theirs]) first.push([await measure(server, each.first ?? each.sync)]);
     row('first sync', first);
     faults.set({ latencyMs: 0 });
+    // Files that have just changed are read once more; nobody's folder changes as a whole each minute.
+    await delay(Math.max(0, filledAt + SETTLED_MS + 1000 - Date.now()));
     // The first run after it writes what later ones only read.
     for (const each of [ours, theirs]) await each.sync();
     const contestants = [ours, theirs, await bare(ours, bareHome, rclone)];

@@ -8,7 +8,11 @@ export interface Life {
 
 const [A = '', B = '', C = '', D = '', COPY = ''] = PATHS;
 
-const write = (node: number, path = A, how: 'save' | 'keep-time' | 'multipart' = 'save'): Edit => ({
+const write = (
+  node: number,
+  path = A,
+  how: Extract<Edit, { type: 'write' }>['how'] = 'save',
+): Edit => ({
   ...{ type: 'write', node, path, how, size: 24 },
 });
 const remove = (node: number, path = A): Edit => ({ type: 'remove', node, path });
@@ -148,13 +152,14 @@ export const LIVES: readonly Life[] = [
   ),
   life(
     'an edit that keeps its size, after a full sync has read the file',
-    ...known,
+    ...[...known, write(0, B)],
+    // rclone lists once more after it has found a change, and has read all files by then.
     sync({
       full: true,
       races: [
         {
-          at: { type: 'request', method: 'LIST', nth: 1, when: 'after' },
-          edits: [write(SELF, A, 'keep-time')],
+          at: { type: 'request', method: 'LIST', nth: 2, when: 'after' },
+          edits: [write(SELF, A, 'in-place')],
         },
       ],
     }),
