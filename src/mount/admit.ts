@@ -84,6 +84,7 @@ export async function admitMount(
     rclone: before?.rclone ?? null,
     adapter: before?.adapter ?? null,
     problem: null,
+    recovered: orphan?.recovered ?? [],
   };
   await writeRecord(host.places, record);
   return record;

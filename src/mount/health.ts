@@ -20,12 +20,8 @@ export async function assess(vfs: Vfs): Promise<Health> {
       vfs.stats(),
       vfs.transfers(),
     ]);
-    const failing = queue.filter((upload) => upload.tries > 0).length;
-    const problem = stats.outOfSpace
-      ? cacheFull()
-      : failing > 0
-        ? uploadsFail(failing, lastError)
-        : undefined;
+    const failing = queue.filter((upload) => upload.tries > 0).map(({ name }) => name);
+    const problem = stats.outOfSpace ? cacheFull() : whyFailing(failing, lastError);
     return { state: problem === undefined ? 'mounted' : 'degraded', problem, answers: true };
   } catch {
     return { state: 'degraded', problem: silent(), answers: false };
@@ -59,6 +55,33 @@ export class LiveView {
     });
     return Promise.race([asked.catch(nothing), late]);
   }
+}
+
+/** Of a key; https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+const LONGEST_KEY = 1024;
+
+function whyFailing(
+  names: readonly string[],
+  lastError: string | undefined,
+): AbortError | undefined {
+  if (names.length === 0) return undefined;
+  const [long] = names.filter((name) => Buffer.byteLength(name) > LONGEST_KEY);
+  return long === undefined ? uploadsFail(names.length, lastError) : pathTooLong(long);
+}
+
+function pathTooLong(name: string): AbortError {
+  const path = name.length > 60 ? `${name.slice(0, 40)} … ${name.slice(-15)}` : name;
+  const bytes = Buffer.byteLength(name).toLocaleString('en-US');
+  return new AbortError(
+    'path-too-long',
+    `${path} cannot be uploaded: its path has ${bytes} bytes.`,
+    {
+      suggestions: [
+        'Give it or its folders shorter names, 1,024 bytes together. It stays on this disk until then.',
+      ],
+      details: { path: name },
+    },
+  );
 }
 
 function uploadsFail(failing: number, lastError: string | undefined): AbortError {

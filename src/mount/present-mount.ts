@@ -97,6 +97,7 @@ function presentOne(mount: MountStatus, out: Output, now: number): string {
     ['Keys expire', mount.credentialExpiresAt],
     ['Problem', problem?.message],
     ['What to do', problem?.suggestions.join('; ')],
+    ['Recovered', recoveredText(mount)],
   ]);
   const waiting = mount.pending.files;
   return waiting.length === 0 ? lines : [lines, ...nameList(waiting)].join('\n');
@@ -107,6 +108,13 @@ function freshnessText({ freshness, freshnessSeconds }: MountStatus): string | u
   return freshness === 'events'
     ? 'by events: changes made elsewhere show at once'
     : `changes made elsewhere show within ${freshnessSeconds ?? '?'} s`;
+}
+
+function recoveredText({ recovered }: MountStatus): string | undefined {
+  if (recovered.length === 0) return undefined;
+  const [first] = recovered;
+  const more = recovered.length > 1 ? ` and ${count(recovered.length - 1, 'other')}` : '';
+  return `kept beside the file it may be newer than, after a crash: ${first ?? ''}${more}`;
 }
 
 function copiesText({ versionDays }: MountStatus, out: Output): string | undefined {

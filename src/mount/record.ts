@@ -78,6 +78,11 @@ export const MountRecord = z.object({
   /** How it is mounted and why so. */
   adapter: z.nullable(z.object({ kind: z.enum(['fuse', 'nfs', 'winfsp']), reason: z.string() })),
   problem: z.nullable(Problem),
+  /**
+   * Since it was mounted: names in the bucket of files that a crash left without anybody knowing
+   * whether they or the ones beside them are newer.
+   */
+  recovered: z._default(z.array(z.string()), []),
 });
 export type MountRecord = z.infer<typeof MountRecord>;
 

@@ -30,6 +30,13 @@ export interface RecoveredFile {
   alsoAs?: string;
 }
 
+/** The names of those that are in the bucket beside the file that they may be a version of. */
+export function besides(files: readonly RecoveredFile[]): string[] {
+  return files.flatMap(({ name, uploadedAs, alsoAs }) =>
+    [uploadedAs, alsoAs].flatMap((each) => (each === undefined || each === name ? [] : [each])),
+  );
+}
+
 /** What recovering wants to know of the bucket. */
 export interface BucketObjects {
   /** The object of this name, if there is one; its MD5 where the storage knows it. */

@@ -39,6 +39,8 @@ export interface MountStatus {
   adapter: { kind: string; reason: string } | null;
   credentialExpiresAt: string | null;
   problem: MountProblem | null;
+  /** Since it was mounted: files kept beside others after a crash, because nobody can tell which are newer. */
+  recovered: readonly string[];
 }
 
 export interface PendingStatus {
@@ -109,11 +111,13 @@ async function statusOf(
   };
 }
 
-type Picked = 'id' | 'bucket' | 'path' | 'profile' | 'readOnly' | 'since' | 'credentialExpiresAt';
+type Picked =
+  'id' | 'bucket' | 'path' | 'profile' | 'readOnly' | 'since' | 'credentialExpiresAt' | 'recovered';
 
 function pick(record: MountRecord): Pick<MountRecord, Picked | 'adapter'> {
-  const { id, bucket, path, profile, readOnly, since, credentialExpiresAt, adapter } = record;
-  return { id, bucket, path, profile, readOnly, since, credentialExpiresAt, adapter };
+  const { id, bucket, path, profile, readOnly, since, adapter, recovered } = record;
+  const { credentialExpiresAt } = record;
+  return { id, bucket, path, profile, readOnly, since, credentialExpiresAt, adapter, recovered };
 }
 
 function pickRclone({ version, pid }: { version: string; pid: number }): MountStatus['rclone'] {

@@ -13,6 +13,7 @@ import { mountFolders, type MountFolders } from './identity.ts';
 import { KeyRenewal } from './key-renewal.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import type { PendingWork } from './pending.ts';
+import { besides, type RecoveredFile } from './recover.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { readRecord, type MountRecord } from './record.ts';
 import { MountQuestion } from './requests.ts';
@@ -143,7 +144,7 @@ class Supervisor {
         this.#deps.log.write('info', step, { path: this.#record.path });
         report({ type: 'step', step });
       },
-      onRecovered: (files) => this.#deps.log.write('warn', 'recovered', { files }),
+      onRecovered: (files) => this.#noteRecovered(files),
       onTrouble: (what, error) =>
         this.#deps.log.write('warn', 'storage', { what, error: messageOf(error) }),
     }).then((served) => {
@@ -151,6 +152,12 @@ class Supervisor {
     });
     this.#starting = starting.catch(() => undefined);
     await starting;
+  }
+
+  #noteRecovered(files: readonly RecoveredFile[]): void {
+    this.#deps.log.write('warn', 'recovered', { files });
+    const { recovered } = this.#record;
+    void this.#keeper.note({ recovered: [...new Set([...recovered, ...besides(files)])] });
   }
 
   /** Until it is ended: restarts rclone when it dies, and notes how the mount is. */

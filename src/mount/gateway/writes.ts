@@ -56,10 +56,12 @@ export class KeepingWrites {
     const from = sourceKey(source, this.#upstream.bucket);
     const key = keyOfPath(request.path);
     if (from === key) return this.#upstream.send(request);
-    // Storages differ in which conditions they know for the target of a copy.
-    await this.#keeper.keep(key, 'replaced');
-    // What is deleted later under the old name must be this very content.
-    const etag = from === undefined ? undefined : await this.#keeper.etagOf(from);
+    const [etag] = await Promise.all([
+      // What is deleted later under the old name must be this very content.
+      from === undefined ? undefined : this.#keeper.etagOf(from),
+      // Storages differ in which conditions they know for the target of a copy.
+      this.#keeper.keep(key, 'replaced'),
+    ]);
     const condition = etag === undefined ? {} : { 'x-amz-copy-source-if-match': etag };
     const headers = { ...condition, ...request.headers };
     const answer = await this.#upstream.send({ ...request, headers });

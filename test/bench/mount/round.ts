@@ -11,26 +11,37 @@ import type { Material, Task } from './work.ts';
 /** A command that takes longer than this many milliseconds has failed. */
 const LIMIT_MS = 180_000;
 
-/** Each task once by each contender, in turn. What one has failed at it is not asked again. */
+/** What is measured at one latency. */
+export interface Series {
+  tasks: readonly Task[];
+  material: Material;
+  results: Results;
+}
+
+/**
+ * Each task once by each contender, in turn: of two tasks one forwards and one backwards, so that
+ * neither of two rivals is always the first. What one has failed at it is not asked again.
+ *
+ * @param folder a name that no round before has used, in every mount
+ */
 export async function runRound(
   lab: Lab,
   contenders: readonly Contender[],
-  tasks: readonly Task[],
-  { out }: Material,
-  results: Results,
+  { tasks, material, results }: Series,
+  folder: string,
 ): Promise<void> {
   for (const contender of contenders) {
     await contender.mount();
-    await rm(join(contender.folder, 'round'), { recursive: true, force: true });
-    await mkdir(join(contender.folder, 'round'));
+    await mkdir(join(contender.folder, folder));
   }
-  for (const task of tasks) {
+  for (const [index, task] of tasks.entries()) {
     if (task.after === 'cold') await afresh(contenders);
     if (task.after === 'expired') await expire(contenders);
-    for (const contender of contenders) {
+    for (const contender of index % 2 === 0 ? contenders : contenders.toReversed()) {
       if (results.failure(contender.name, task.name) !== undefined) continue;
-      await rm(out, { recursive: true, force: true });
-      await measure(lab, contender, task, out, results);
+      await rm(material.out, { recursive: true, force: true });
+      const places = { M: join(contender.folder, folder), OUT: material.out };
+      await measure(lab, contender, task, places, results);
     }
   }
   for (const contender of contenders) await contender.unmount();
@@ -40,13 +51,13 @@ async function measure(
   lab: Lab,
   contender: Contender,
   task: Task,
-  out: string,
+  places: { M: string; OUT: string },
   results: Results,
 ): Promise<void> {
-  const { name, folder, freshness } = contender;
+  const { name, freshness } = contender;
   const before = await lab.requests();
   const started = performance.now();
-  const why = await run(task.command, { M: join(folder, 'round'), OUT: out });
+  const why = await run(task.command, places);
   const returned = performance.now() - started;
   if (why !== undefined) {
     results.fail(name, task.name, why);

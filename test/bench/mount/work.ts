@@ -55,7 +55,7 @@ export function tasksOf({ small, large, bare }: Material, size: Size): readonly 
       name: 'rename 20 files',
       command: 'cd $M/small/d0 && for f in $(ls | head -20); do mv $f moved-$f; done',
     },
-    { name: `rename a folder of ${files} files`, command: 'mv $M/small $M/renamed' },
+    { name: 'rename a folder of 50 files', command: 'mv $M/small/d0 $M/small/renamed' },
     {
       name: 'git status, cold',
       command: 'git -C $M/repository status --porcelain',
@@ -75,8 +75,8 @@ export function tasksOf({ small, large, bare }: Material, size: Size): readonly 
       ...{ after: 'expired', metadata: true, requests: true },
     },
     { name: 'find -type f, again', command: 'find $M -type f' },
-    { name: `read ${files} small files, cold`, command: 'cp -r $M/renamed $OUT', requests: true },
-    { name: `read ${files} small files, warm`, command: 'cp -r $M/renamed $OUT' },
+    { name: `read ${files} small files, cold`, command: 'cp -r $M/small $OUT', requests: true },
+    { name: `read ${files} small files, warm`, command: 'cp -r $M/small $OUT' },
     { name: `read a ${largeMiB} MiB file, cold`, command: 'cat $M/large > /dev/null' },
     { name: `read a ${largeMiB} MiB file, warm`, command: 'cat $M/large > /dev/null' },
   ];

@@ -161,8 +161,15 @@ const MOUNT: MountStatus = {
   ...{ id: 'acme-1', tenant: 'acme', bucket: 'notes', path: '/home/ada/my bucket' },
   ...{ profile: 'safe', readOnly: false, state: 'mounted', since: '2026-11-22T00:00:00Z' },
   ...{ freshnessSeconds: 5, cacheBytes: 0, rclone: null, supervisor: null, adapter: null },
-  ...{ credentialExpiresAt: null, problem: null, freshness: 'seconds', versionDays: 30 },
+  ...{
+    credentialExpiresAt: null,
+    problem: null,
+    recovered: [],
+    freshness: 'seconds',
+    versionDays: 30,
+  },
   pending: { files: [], bytes: 0, uploading: 0, failed: 0, complete: true },
+  recovered: [],
 };
 
 test.each([

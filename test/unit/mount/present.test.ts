@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { presentUnmounted } from '../../../src/mount/present-mount.ts';
+import { presentStatus, presentUnmounted } from '../../../src/mount/present-mount.ts';
 import { drainReporter } from '../../../src/mount/present-watch.ts';
+import type { MountStatus } from '../../../src/mount/status.ts';
 import { Output } from '../../../src/output/output.ts';
 
 function terminal(animated: boolean): { out: Output; written: () => string } {
@@ -26,6 +27,20 @@ test('a forced unmount names what stays here, and what is lost with the programs
   expect(text).toContain('1 file (4 B) not uploaded yet, kept on this disk');
   expect(text).toContain('  a.md (4 B)');
   expect(text).toContain('not saved in these is lost:\n  b.md by vim (process 7)');
+});
+
+test('what a crash left beside other files is named by the status', () => {
+  const { out } = terminal(false);
+  const mount: MountStatus = {
+    ...{ id: 'i', tenant: 'acme', bucket: 'b', path: '/m', profile: 'fast', readOnly: false },
+    state: 'mounted',
+    ...{ since: '2026-11-22T10:00:00Z', freshness: null, freshnessSeconds: null },
+    pending: { files: [], bytes: 0, uploading: 0, failed: 0, complete: true },
+    ...{ versionDays: 0, cacheBytes: null, rclone: null, supervisor: null, adapter: null },
+    ...{ credentialExpiresAt: null, problem: null, recovered: ['a (recovered).md', 'b', 'c'] },
+  };
+  const text = presentStatus([mount], out, Date.parse(mount.since));
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('after a crash: a (recovered).md and 2 others');
 });
 
 const upload = (name: string, size: number, uploading: boolean, tries = 0) => {

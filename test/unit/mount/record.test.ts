@@ -23,7 +23,7 @@ const record = (id: string): MountRecord => ({
   ...{ credentialId: null, credentialExpiresAt: null, readOnly: false, state: 'unmounted' },
   tells: false,
   since: '2026-11-22T10:00:00.000Z',
-  ...{ supervisor: null, control: null, rclone: null, adapter: null, problem: null },
+  ...{ supervisor: null, control: null, rclone: null, adapter: null, problem: null, recovered: [] },
 });
 
 test('a state file that cannot be understood is as good as none', async () => {

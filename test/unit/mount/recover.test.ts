@@ -5,7 +5,12 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { scanPending } from '../../../src/mount/pending.ts';
-import { recoverCache, unsoundFiles, type BucketObjects } from '../../../src/mount/recover.ts';
+import {
+  besides,
+  recoverCache,
+  unsoundFiles,
+  type BucketObjects,
+} from '../../../src/mount/recover.ts';
 import { REMOTE } from '../../../src/mount/vfs.ts';
 import { dataBlocks, parseExtents } from '../../../src/mount/written-parts.ts';
 import { openWorkspace } from '../../support/workspace.ts';
@@ -95,6 +100,8 @@ test('where the bucket has another version, both are kept; where it has this one
   const beside = 'a (recovered 2026-11-22 10.30.00).md';
   expect(recovered).toContainEqual({ name: 'a.md', uploadedAs: beside });
   expect(recovered).toContainEqual({ name: 'same.md', uploadedAs: undefined });
+  expect(besides(recovered)).toContain(beside);
+  expect(besides(recovered)).not.toContain('same.md');
   expect(await data()).toEqual([beside]);
   expect(await noteOf(beside)).toMatchObject({ Size: 4, Dirty: true });
 });

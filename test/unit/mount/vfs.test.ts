@@ -41,3 +41,19 @@ test('an rclone that hashes a large file before it sends it is alive', async () 
   expect(await vfs.transfers()).toMatchObject({ transferring: [{ name: 'large.bin', bytes: 0 }] });
   expect(await assess(vfs)).toMatchObject({ state: 'mounted', answers: true });
 });
+
+test('a path that no storage takes is told by its name, not as trouble of the network', async () => {
+  const name = `${'folder/'.repeat(150)}file.md`;
+  const waiting = { id: 1, name, size: 1, expiry: 5, tries: 2, delay: 5, uploading: false };
+  const failing: RcClient = {
+    call: (method, _params, schema) =>
+      Promise.resolve(
+        schema.parse(method === 'vfs/queue' ? { queue: [waiting] } : HASHING[method]),
+      ),
+    configCreate: () => Promise.resolve(),
+  };
+  expect(await assess(openVfs(failing, 'b', 1000))).toMatchObject({
+    state: 'degraded',
+    problem: { code: 'path-too-long', details: { path: name } },
+  });
+});
