@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import { readActivity, type ActivityRecord } from './activity.ts';
 import type { ConflictRecord, MovedAside } from './run-context.ts';
 import type { Listing } from './versions.ts';
 
@@ -29,7 +30,10 @@ type Memory = z.infer<typeof memorySchema>;
 
 export type OpenConflict = Memory['openConflicts'][number];
 
-/** What a pair remembers from run to run beside its baseline. Losing it loses no version. */
+/**
+ * What a pair remembers from run to run beside its baseline. Losing it loses no version, and what
+ * conflicts are open is told by the activity record then.
+ */
 export interface PairMemory {
   openConflicts: OpenConflict[];
   asides: MovedAside[];
@@ -41,8 +45,9 @@ export async function readMemory(pairFolder: string): Promise<PairMemory> {
   const text = await readTextIfExists(join(pairFolder, 'memory.json'));
   const memory =
     text === undefined ? undefined : memorySchema.safeParse(jsonOrUndefined(text)).data;
+  const openConflicts = memory?.openConflicts ?? openOnRecord(await readActivity(pairFolder));
   return {
-    openConflicts: memory?.openConflicts ?? [],
+    openConflicts,
     trashBoundedAt: memory?.trashBoundedAt,
     asides: (memory?.asides ?? []).map(({ path, aside, size, modified }) => ({
       path,
@@ -50,6 +55,27 @@ export async function readMemory(pairFolder: string): Promise<PairMemory> {
       fingerprint: { size: BigInt(size), modified: BigInt(modified) },
     })),
   };
+}
+
+/**
+ * Conflicts that nobody has ended, as far as the record goes back: by a choice, or by deleting or
+ * renaming one of the two files. What the record does not know, the next run sees.
+ */
+export function openOnRecord(records: readonly ActivityRecord[]): OpenConflict[] {
+  const open = new Map<string, OpenConflict>();
+  for (const record of records) {
+    if (record.type === 'conflict') {
+      const { path, copy, kept, at } = record;
+      if (record.open) open.set(copy, { path, copy, kept, at, open: true });
+      else open.delete(copy);
+    } else if (record.type === 'resolved') open.delete(record.copy);
+    else if (record.type === 'deleted-local' || record.type === 'deleted-remote') {
+      for (const { path, copy } of open.values()) {
+        if (path === record.path || copy === record.path) open.delete(copy);
+      }
+    }
+  }
+  return [...open.values()];
 }
 
 export async function writeMemory(pairFolder: string, memory: PairMemory): Promise<void> {

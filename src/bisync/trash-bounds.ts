@@ -56,7 +56,11 @@ export async function tidyTrash(
   const now = run.now();
   const last = Date.parse(memory.trashBoundedAt ?? '');
   if (memory.asides.length === 0 && now - last < DAY_MS) return;
-  const conflicts = memory.openConflicts.map(({ at }) => Date.parse(at) - DAY_MS);
+  const conflicts = memory.openConflicts.map(({ at }) => {
+    const began = Date.parse(at);
+    // Of one that began who knows when everything may be needed.
+    return Number.isNaN(began) ? -Infinity : began - DAY_MS;
+  });
   const since = Math.min(timeOfRun(run.runId) ?? now, ...conflicts);
   await boundTrash([run.pair.trash, ...besideFiles], bounds, { now, since });
   const trashBoundedAt = new Date(now).toISOString();

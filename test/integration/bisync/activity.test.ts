@@ -115,4 +115,13 @@ it('the trash is kept for a time and up to a size, and what is still needed alwa
   await bucket.put('b.md', 'theirs');
   await laptop.sync({ profile: 'safe', trash: { maxAgeMs: 0, maxBytes: 0 } });
   expect(await readdir(trash)).toEqual(expect.arrayContaining([runs.young, runId]));
+  // Also one of which nobody knows any more when that was.
+  const memory = join(laptop.host.places.state, 'pairs', await pairId(), 'memory.json');
+  const { openConflicts } = JSON.parse(await readFile(memory, 'utf8')) as {
+    openConflicts: object[];
+  };
+  const undated = openConflicts.map((each) => ({ ...each, at: 'some day' }));
+  await writeFile(memory, JSON.stringify({ openConflicts: undated, asides: [] }));
+  await laptop.sync({ profile: 'safe', trash: { maxAgeMs: 0, maxBytes: 0 } });
+  expect(await readdir(trash)).toEqual(expect.arrayContaining([runs.young, runId]));
 });

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { readMemory } from '../../../src/bisync/pair-memory.ts';
 import { readStatus } from '../../../src/bisync/pair.ts';
+import { resolveConflicts } from '../../../src/bisync/resolve-conflicts.ts';
 import {
   openDevice,
   startTestBucket,
@@ -92,6 +94,35 @@ it('heals after any damage to any of its files, without a question, and deletes 
     }
   }
 }, 120_000);
+
+it('what conflicts are open is known without the memory of it, as long as both files are there', async () => {
+  const paths = ['open.md', 'gone.md', 'chosen.md'];
+  for (const path of paths) await laptop.write(path, 'agreed');
+  await laptop.sync();
+  for (const path of paths) {
+    await laptop.write(path, 'mine');
+    await bucket.put(path, 'theirs');
+  }
+  const { conflicts } = await laptop.sync({ profile: 'safe' });
+  const copyOf = (path: string): string => conflicts.find((each) => each.path === path)!.copy;
+  await laptop.remove(copyOf('gone.md'));
+  const { access } = await laptop.options();
+  const choice = { paths: ['chosen.md'], keep: 'local' } as const;
+  await resolveConflicts({ access, localRoot: laptop.root, ...choice }, laptop.host);
+  for (const [how, damage] of GARBAGE) {
+    const path = join(await pairFolder(), 'memory.json');
+    await damage(path, await readFile(path));
+    const { openConflicts } = await readMemory(await pairFolder());
+    expect(
+      openConflicts.map((each) => each.copy),
+      how,
+    ).toContain(copyOf('open.md'));
+    expect((await laptop.sync({ profile: 'safe' })).openConflicts, how).toBe(1);
+    expect((await readMemory(await pairFolder())).openConflicts, how).toMatchObject([
+      { path: 'open.md', copy: copyOf('open.md'), kept: 'cloud', open: true },
+    ]);
+  }
+}, 60_000);
 
 it('a damaged plan is no plan', async () => {
   await laptop.write('a.md', 'a');

@@ -54,6 +54,14 @@ it.each([
     'the same, when nobody else had what was missing',
     [...rivals, ...killed(0), write(0, 3, null), ...everybody, stable(3, 1, 2)],
   ],
+  [
+    'somebody who writes over an upload whose end nobody heard of',
+    [
+      ...[write(0, 1, null), { type: 'sync-begins', node: 0, hidden: true } as const],
+      ...[{ type: 'write-global', value: 2, old: 1 } as const],
+      ...[{ type: 'sync-ends', node: 0 } as const, ...everybody, stable(2, 1)],
+    ],
+  ],
 ])('explains %s', (_what, observations) => {
   expect(unexplained(2, observations)).toBeUndefined();
 });
@@ -62,6 +70,13 @@ it.each([
   ['a lost edit', [write(0, 1, null), write(1, 2, null), ...everybody, stable(1)]],
   ['a conflict without cause', [write(0, 1, null), write(0, 2, 1), ...everybody, stable(2, 1)]],
   ['an edit that undoes itself', [write(0, 1, null), ...sync(0), read(0, null)]],
+  [
+    'a conflict with somebody who writes over an upload',
+    [
+      ...[write(0, 1, null), ...sync(0, { type: 'write-global', value: 2, old: 1 })],
+      ...[...everybody, stable(2, 1)],
+    ],
+  ],
   [
     'an edit that a kill leaves in the trash',
     [...rivals, ...killed(0), write(0, 3, null), ...everybody, stable(3, 2)],

@@ -14,6 +14,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { readBaseline, writeBaseline } from '../../../src/bisync/baseline-file.ts';
 import { chooseSide } from '../../../src/bisync/conflict.ts';
 import { Journal, readJournal } from '../../../src/bisync/journal.ts';
+import type { ActivityRecord } from '../../../src/bisync/activity.ts';
+import { openOnRecord } from '../../../src/bisync/pair-memory.ts';
 import { readLeftovers } from '../../../src/bisync/recover.ts';
 import { pathInside, unsafeKey } from '../../../src/bisync/safe-path.ts';
 import type { BaselineEntry } from '../../../src/bisync/versions.ts';
@@ -149,4 +151,29 @@ describe('the choice between two versions', () => {
 
 it('every state says what is the case', () => {
   for (const state of PAIR_STATES) expect(STATE_MEANINGS[state].sentence).toMatch(/\.$/);
+});
+
+describe('open conflicts by the activity record', () => {
+  const at = '2026-11-25T10:00:00.000Z';
+  const conflict = (path: string, open = true): ActivityRecord => ({
+    ...{ type: 'conflict', at, run: 'r', path, copy: `${path} copy`, kept: 'cloud', open },
+  });
+  const version = { size: 1, md5: 'm' };
+  const deleted = (path: string): ActivityRecord => ({
+    ...{ type: 'deleted-local', at, run: 'r', path, before: version, after: null },
+  });
+  const resolved: ActivityRecord = {
+    ...{ type: 'resolved', at, run: 'r', path: 'a', copy: 'a copy', kept: 'local', other: null },
+  };
+
+  it.each([
+    ['one that nobody has ended', [conflict('a'), conflict('b', false)], ['a']],
+    ['none that was resolved', [conflict('a'), resolved], []],
+    ['one that was met again after that', [conflict('a'), resolved, conflict('a')], ['a']],
+    ['none whose copy was deleted', [conflict('a'), conflict('b'), deleted('a copy')], ['b']],
+    ['none whose file was deleted', [conflict('a'), deleted('a')], []],
+    ['each once', [conflict('a'), conflict('a')], ['a']],
+  ])('%s', (_what, records, paths) => {
+    expect(openOnRecord(records).map(({ path }) => path)).toEqual(paths);
+  });
 });

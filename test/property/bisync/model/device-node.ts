@@ -42,6 +42,10 @@ export class DeviceNode {
   /** Another folder stands where the root was: no program finds its files now. */
   isSwapped = false;
   syncs = 0;
+  /** Path → values that it was seen to have since the last sync began. */
+  readonly seen = new Map<string, Set<number>>();
+  /** Values of its own that it may have sent without ever seeing that they arrived. */
+  readonly sent = new Set<number>();
   /** `syncs` after one that did not come to its end. */
   disturbed = 0;
   #aside = 0;

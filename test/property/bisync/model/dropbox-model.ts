@@ -1,18 +1,21 @@
 /**
  * The model of Hughes, Pierce, Arts and Norell, *Mysteries of Dropbox* (ICST 2016), for one file. What
  * nodes see must be explained by hidden steps: a node uploads (UP) or downloads (DOWN). Here a hidden
- * step of a node happens only while it syncs. Four rules are ours: an edit wins against a delete; in a
+ * step of a node happens only while it syncs. Five rules are ours: an edit wins against a delete; in a
  * conflict either version may keep the name; the copy of the bucket's version is there before the
- * name changes hands, so that somebody who writes in between leaves one copy more; and a sync that is
+ * name changes hands, so that somebody who writes in between leaves one copy more; a sync that is
  * killed may leave the name without its file until the next one of that node, which puts the file back,
- * or, if it was nowhere else and the name is taken or was about to be given away, makes it a copy.
+ * or, if it was nowhere else and the name is taken or was about to be given away, makes it a copy; and
+ * a node that is killed or does not hear the end of its upload does not know of it, so that somebody who
+ * writes over that leaves a conflict.
  */
 export type Observation =
   | { type: 'read'; node: number; value: Content }
   | { type: 'write'; node: number; value: Content; old: Content }
   /** A write to the bucket itself, by somebody who has just read it. */
   | { type: 'write-global'; value: Content; old: Content }
-  | { type: 'sync-begins'; node: number }
+  /** `hidden`: an upload in it may have an end that the node does not hear of. */
+  | { type: 'sync-begins'; node: number; hidden?: boolean }
   | { type: 'sync-ends'; node: number; killed?: boolean }
   | { type: 'stable'; value: Content; conflicts: number[] };
 /** The number of a value; null: there is no file. */
@@ -25,6 +28,8 @@ interface Node {
   /** Has nothing to upload. */
   clean: boolean;
   syncing: boolean;
+  /** The end of what it uploads in this sync may stay unknown to it. */
+  hidden: boolean;
   /** Its last sync was killed, perhaps while the name had no file. */
   cut: boolean;
   /** The file that a kill left without its name, and whether it had nothing to upload. */
@@ -44,7 +49,7 @@ export function unexplained(
 ): string | undefined {
   const node: Node = {
     ...{ local: null, fresh: true, clean: true },
-    ...{ syncing: false, cut: false, missing: null },
+    ...{ syncing: false, hidden: false, cut: false, missing: null },
   };
   const start: State = {
     ...{ global: null, conflicts: [] },
@@ -81,7 +86,7 @@ function closure(states: ReadonlyMap<string, State>): Map<string, State> {
 }
 
 function hiddenSteps(state: State, index: number): State[] {
-  const { local, fresh, clean, syncing, cut, missing } = state.nodes[index]!;
+  const { local, fresh, clean, syncing, hidden, cut, missing } = state.nodes[index]!;
   if (!syncing) {
     // Only what gives way to something newer is moved.
     if (!cut || fresh || local === null || missing !== null) return [];
@@ -94,13 +99,16 @@ function hiddenSteps(state: State, index: number): State[] {
   const done = { fresh: true, clean: true };
   const { global } = state;
   if (local === global) return [withNode(state, index, done)];
-  const published = withNode({ ...stale(state), global: local }, index, done);
-  if (fresh) return [published];
+  const sent = { ...stale(state), global: local };
+  const published = withNode(sent, index, done);
+  const unheard = hidden ? [withNode(sent, index, { fresh: true })] : [];
+  if (fresh) return [published, ...unheard];
   const given = withNode(state, index, { clean: true });
   // A delete gives way to what it had not seen, and so does nothing to an edit.
   if (local === null) return [given];
-  if (global === null) return [published];
-  return [withConflict(given, local), withConflict(published, global), withConflict(state, global)];
+  if (global === null) return [published, ...unheard];
+  const overwritten = [published, ...unheard].map((each) => withConflict(each, global));
+  return [withConflict(given, local), ...overwritten, withConflict(state, global)];
 }
 
 /** How a node finds again what a kill had left without its name. */
@@ -144,7 +152,10 @@ function observe(state: State, seen: Observation): State | undefined {
     case 'write-global':
       return state.global === seen.old ? { ...stale(state), global: seen.value } : undefined;
     case 'sync-begins':
-      return withNode(state, seen.node, { syncing: true, cut: false });
+      return withNode(state, seen.node, {
+        ...{ syncing: true, cut: false },
+        hidden: seen.hidden === true,
+      });
     case 'sync-ends':
       return withNode(state, seen.node, { syncing: false, cut: seen.killed === true });
     case 'stable': {

@@ -41,7 +41,11 @@ export async function watchQuietSync(
   };
 }
 
-/** A conflict between two values of which one was written over the other in full knowledge. */
+/**
+ * A conflict between two values of which one was written over the other in full knowledge. Not where
+ * the device had another one meanwhile, nor where it may have sent the one and somebody else wrote the
+ * other before it could see that it had arrived.
+ */
 export function checkSpurious(
   world: World,
   device: DeviceNode,
@@ -56,16 +60,24 @@ export function checkSpurious(
   for (const { path, copy } of conflicts) {
     // Several in one run: each was with one of the others, or with what has the name now.
     const same = conflicts.filter((each) => each.path === path).map((each) => each.copy);
-    const others = [path, ...same.filter((each) => each !== copy)].flatMap(valueAt);
+    const now = [path, ...same.filter((each) => each !== copy)].flatMap(valueAt);
     for (const value of valueAt(copy)) {
-      const known = others.filter(
-        (other) => world.values.descends(other, value) || world.values.descends(value, other),
-      );
+      const had = [...(device.seen.get(path) ?? [])].filter((each) => each !== value);
+      const others = [...now, ...had];
+      const known = others.filter((other) => isKnowing(world, device, value, other));
       if (known.length === 0 || known.length < others.length || known.includes(value)) continue;
       const both = [value, ...known].map((each) => world.values.describe(each)).join(' and ');
       world.violation(`spurious: a conflict of ${path} on ${device.name} between ${both}`);
     }
   }
+}
+
+function isKnowing({ values }: World, device: DeviceNode, a: number, b: number): boolean {
+  const overUnseen = (later: number, earlier: number): boolean =>
+    device.sent.has(earlier) && !values.isOf(later, device.name);
+  return (
+    (values.descends(a, b) && !overUnseen(a, b)) || (values.descends(b, a) && !overUnseen(b, a))
+  );
 }
 
 /** When all is quiet: nothing is lost, all sides are equal, and another round does nothing. */

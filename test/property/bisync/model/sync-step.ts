@@ -40,9 +40,9 @@ export async function playSync(world: World, step: SyncStep, tally: Tally): Prom
   const before = device.proxy.faults();
   noteDoubts(world, step);
   try {
-    const end = await world.syncing(device, () =>
-      step.kill === null ? inProcess(device, step, races) : inChild(device, step, races, tally),
-    );
+    const play = (): Promise<SyncEnd> =>
+      step.kill === null ? inProcess(device, step, races) : inChild(device, step, races, tally);
+    const end = await world.syncing(device, play, { hidden: mayHideEnds(step) });
     world.note(`${device.name}: sync ${describe(step)} → ${describeEnd(end)}`);
     return end;
   } finally {
@@ -52,6 +52,15 @@ export async function playSync(world: World, step: SyncStep, tally: Tally): Prom
     tally.syncs += 1;
     tally.faults += device.proxy.faults() - before;
   }
+}
+
+/** Whether an object may arrive in the bucket without the device ever seeing that it did. */
+function mayHideEnds({ faults, kill }: SyncStep): boolean {
+  const hides = ({ method, fate }: Fault): boolean =>
+    method === 'PUT' &&
+    ((fate.type === 'error' && fate.when === 'after') ||
+      (fate.type === 'cut' && (fate.at === 'reply' || fate.at === 'body')));
+  return kill !== null || faults.some(hides);
 }
 
 function noteDoubts({ facts }: World, { faults, kill, rcloneDies }: SyncStep): void {

@@ -58,6 +58,11 @@ export class Values {
     return (this.all.get(later)?.parents ?? []).some((parent) => this.descends(parent, earlier));
   }
 
+  /** Whether it was first written on this device. */
+  isOf(id: number, device: string): boolean {
+    return this.all.get(id)?.origin.startsWith(`${device}:`) === true;
+  }
+
   describe(id: number): string {
     return `value ${id} (${this.all.get(id)?.origin ?? 'never written'})`;
   }

@@ -45,9 +45,12 @@ export class World {
   async syncing<T extends { killed?: boolean }>(
     device: DeviceNode,
     run: () => Promise<T>,
+    { hidden = false } = {},
   ): Promise<T> {
     const node = this.devices.indexOf(device);
-    this.observations.push({ type: 'sync-begins', node });
+    this.observations.push({ type: 'sync-begins', node, hidden });
+    device.seen.clear();
+    this.observe(device);
     let killed = false;
     try {
       const end = await run();
@@ -55,7 +58,14 @@ export class World {
       return end;
     } finally {
       this.observations.push({ type: 'sync-ends', node, killed });
+      if (hidden) this.#maySend(device);
       device.syncs += 1;
+    }
+  }
+
+  #maySend(device: DeviceNode): void {
+    for (const id of [...device.seen.values()].flatMap((ids) => [...ids])) {
+      if (this.values.isOf(id, device.name)) device.sent.add(id);
     }
   }
 
@@ -90,7 +100,11 @@ export class World {
 
   /** Nothing but whole values is to be seen, at any time. */
   observe(device: DeviceNode): void {
-    for (const [path, text] of device.files()) this.known(text, `${device.name}:${path}`);
+    for (const [path, text] of device.files()) {
+      const id = this.known(text, `${device.name}:${path}`);
+      if (id === undefined) continue;
+      device.seen.set(path, (device.seen.get(path) ?? new Set()).add(id));
+    }
     for (const what of device.intrusions()) {
       this.violation(`outside: ${what} beside the root of ${device.name}`);
     }
