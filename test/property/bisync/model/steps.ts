@@ -135,6 +135,8 @@ const edits = (nodes: Nodes, path: Paths): fc.Arbitrary<Edit> =>
     { weight: 2, arbitrary: lates(nodes) },
     { weight: 1, arbitrary: fc.oneof(symlinks(nodes), hostile) },
   );
+/** Of any node and path, for watched devices. */
+export const anyPathEdits: fc.Arbitrary<Edit> = edits(anyNode, anyPath);
 const racingNode = fc.constantFrom(SELF, SELF, CLOUD, CLOUD, 0, 1, 2);
 const racingEdits = (path: Paths): fc.Arbitrary<Edit> =>
   fc.oneof(
@@ -207,9 +209,9 @@ const skirmishRace = (path: Paths): fc.Arbitrary<Race> =>
     { weight: 3, arbitrary: farRace(path) },
     { weight: 3, arbitrary: race(moment, racingEdits(path)) },
   );
-const failure: fc.Arbitrary<Fault> = fc.record({ method, nth, fate });
+export const failures: fc.Arbitrary<Fault> = fc.record({ method, nth, fate });
 const fault: fc.Arbitrary<Fault> = fc.oneof(
-  { weight: 3, arbitrary: failure },
+  { weight: 3, arbitrary: failures },
   {
     weight: 1,
     arbitrary: fc
@@ -344,7 +346,7 @@ export const dropboxScenario: fc.Arbitrary<Scenario> = fc.record({
   steps: fc.array(
     fc.oneof<fc.Arbitrary<Step>[]>(
       dropboxEdits(anyNode),
-      syncs(node, dropboxRace, { faults: failure }),
+      syncs(node, dropboxRace, { faults: failures }),
     ),
     { minLength: 4, maxLength: 14 },
   ),
