@@ -1,20 +1,13 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import { beforeEach, expect, it } from 'vitest';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 /** A plan with one step of each kind. */
@@ -84,8 +77,7 @@ it('is refused whole after any change of a path in it, on either side', async ()
 
 it('is refused when the plan is gone, or of another folder', async () => {
   const approve = await planned();
-  const other = await openDevice(bucket, 'other');
-  onTestFinished(() => other.dispose());
+  const other = await testDevice(bucket, 'other');
   await expect(other.sync({ approve })).rejects.toMatchObject({
     code: 'unknown-plan',
     exitCode: 2,

@@ -1,6 +1,6 @@
 import { readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { readActivity } from '../../../src/bisync/activity.ts';
 import { listConflicts } from '../../../src/bisync/conflict-list.ts';
 import { diffConflict } from '../../../src/bisync/conflict-diff.ts';
@@ -8,12 +8,8 @@ import { readMemory } from '../../../src/bisync/pair-memory.ts';
 import { pairFolder, readPairs, readStatus } from '../../../src/bisync/pair.ts';
 import { resolveConflicts, type Keep } from '../../../src/bisync/resolve-conflicts.ts';
 import { createS3Client } from '../../../src/s3/client.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { testBucket, testDevice } from '../../support/test-devices.ts';
 import { watchFiles } from '../../support/file-barrier.ts';
 
 /** What was cut off and never goes on, so that its open files are not closed by garbage collection. */
@@ -21,13 +17,11 @@ const halted: (() => void)[] = [];
 
 let bucket: TestBucket;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
+  bucket = await testBucket();
 });
 
 async function device(name: string): Promise<Device> {
-  const opened = await openDevice(bucket, name);
-  onTestFinished(() => opened.dispose());
+  const opened = await testDevice(bucket, name);
   return opened;
 }
 

@@ -2,22 +2,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BisyncOptions } from '../../../src/bisync/options.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type SpawnOptions,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, SpawnOptions, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 async function setting(): Promise<{ bucket: TestBucket; laptop: Device }> {
-  const bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  const laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
-  return { bucket, laptop };
+  return laptopAndBucket();
 }
 
 /** Starts a sync and kills it with SIGKILL after its n-th event, or lets it end. */

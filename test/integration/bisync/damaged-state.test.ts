@@ -1,24 +1,17 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { readMemory } from '../../../src/bisync/pair-memory.ts';
 import { readStatus } from '../../../src/bisync/pair.ts';
 import { resolveConflicts } from '../../../src/bisync/resolve-conflicts.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 async function pairFolder(): Promise<string> {

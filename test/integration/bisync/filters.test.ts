@@ -1,22 +1,16 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { testBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
+  bucket = await testBucket();
 });
 
 async function device(name: string): Promise<Device> {
-  const opened = await openDevice(bucket, name);
-  onTestFinished(() => opened.dispose());
+  const opened = await testDevice(bucket, name);
   return opened;
 }
 

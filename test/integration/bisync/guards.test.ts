@@ -6,20 +6,13 @@ import { checkBothSides } from '../../../src/bisync/check.ts';
 import { readStatus } from '../../../src/bisync/pair.ts';
 import { AbortError } from '../../../src/output/errors.ts';
 import { acquireLock } from '../../../src/platform/lock.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 async function syncedFiles(number: number): Promise<void> {

@@ -1,22 +1,15 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { AwsClient } from 'aws4fetch';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 const MB = 1024 * 1024;
@@ -43,8 +36,7 @@ it('what is too large for one PUT goes in parts, and is then a file like any oth
   });
   expect((await bucket.get('large.bin')) === content('a')).toBe(true);
   expect((await laptop.sync({}, { s3: inParts() })).counts).toMatchObject({ unchanged: 1 });
-  const other = await openDevice(bucket, 'other');
-  onTestFinished(() => other.dispose());
+  const other = await testDevice(bucket, 'other');
   expect((await other.sync()).counts.downloaded).toBe(1);
   await other.write('large.bin', content('b'));
   expect((await other.sync({}, { s3: inParts() })).counts.uploaded).toBe(1);

@@ -5,20 +5,13 @@ import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
 import { watchFiles } from '../../support/file-barrier.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
   await laptop.write('docs/a.md', 'a');
   await laptop.write('b.md', 'b');
   await laptop.sync();

@@ -1,21 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, open, readdir, rename, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import { beforeEach, expect, it } from 'vitest';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 const folding = { names: { caseInsensitive: true } };
@@ -105,8 +98,7 @@ it('symlinks, empty folders and special files stay here; empty and sparse files 
   await sparse.close();
   expect(await laptop.sync()).toMatchObject({ exitCode: 0, counts: { uploaded: 3 } });
   expect([...(await bucket.objects()).keys()]).toEqual(['empty.md', 'plain.md', 'sparse.bin']);
-  const other = await openDevice(bucket, 'other');
-  onTestFinished(() => other.dispose());
+  const other = await testDevice(bucket, 'other');
   await other.sync();
   expect((await stat(join(other.root, 'sparse.bin'))).size).toBe(5 << 20);
   expect(await other.read('empty.md')).toBe('');

@@ -1,16 +1,12 @@
 import { chmod, rm, utimes, writeFile } from 'node:fs/promises';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { hasChanged } from '../../../src/bisync/has-changed.ts';
 import type { Rclone } from '../../../src/rclone/rclone.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { testBucket, testDevice } from '../../support/test-devices.ts';
 
 const clock = adjustableClock();
 let bucket: TestBucket;
@@ -18,10 +14,8 @@ let laptop: Device;
 /** An rclone that must not be needed: with it a full scan says so. */
 let none: Rclone;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop', { clock });
-  onTestFinished(() => laptop.dispose());
+  bucket = await testBucket();
+  laptop = await testDevice(bucket, 'laptop', { clock });
   const path = join(laptop.root, '..', 'no-rclone');
   await writeFile(path, '#!/bin/sh\nexit 9\n');
   await chmod(path, 0o755);

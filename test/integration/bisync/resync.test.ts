@@ -1,18 +1,11 @@
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import { beforeEach, expect, it } from 'vitest';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 it('--resync deletes nothing, not even after a PUT whose reply was cut', async () => {

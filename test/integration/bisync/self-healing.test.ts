@@ -5,20 +5,13 @@ import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { readActivity } from '../../../src/bisync/activity.ts';
 import { readStatus } from '../../../src/bisync/pair.ts';
 import type { Rclone } from '../../../src/rclone/rclone.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 async function pairFolder(): Promise<string> {

@@ -1,22 +1,15 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { ACCESS_CONTENT } from '../../../src/bisync/filters/own-files.ts';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 it('an endpoint that is spelled otherwise does not make the check file again', async () => {

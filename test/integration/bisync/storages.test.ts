@@ -6,23 +6,16 @@ import {
 } from '@aws-sdk/client-s3';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { createS3Client, type S3Client } from '../../../src/s3/client.ts';
 import { errorFromAnswer } from '../../../src/s3/errors.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
 });
 
 /** An object of two parts, whose ETag is no MD5 and which has none in its metadata. */
@@ -133,8 +126,7 @@ it('an endpoint that moved is probed again, and the pair stays the same', async 
 });
 
 it('three hundred files in deep folders go up and come down whole', async () => {
-  const desktop = await openDevice(bucket, 'desktop');
-  onTestFinished(() => desktop.dispose());
+  const desktop = await testDevice(bucket, 'desktop');
   await mkdir(join(laptop.root, 'x'), { recursive: true });
   for (let index = 0; index < 300; index += 1) {
     const folder = Array.from({ length: index % 9 }, (_, depth) => `d${depth}`).join('/');

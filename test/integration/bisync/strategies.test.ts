@@ -1,10 +1,11 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { checkGuards } from '../../../src/bisync/guards.ts';
 import { makePlan } from '../../../src/bisync/plan.ts';
 import { PROFILES, type ConflictStrategy } from '../../../src/bisync/profiles.ts';
-import { openDevice, startTestBucket, type TestBucket } from '../../support/devices.ts';
+import type { TestBucket } from '../../support/devices.ts';
+import { testBucket, testDevice } from '../../support/test-devices.ts';
 
 let bucket: TestBucket;
 const [EARLY, LATE] = [1_000_000_000, 1_500_000_000];
@@ -13,8 +14,7 @@ const NEW = { mine: LATE, theirs: EARLY };
 
 describe('both sides changed a file', () => {
   beforeEach(async () => {
-    bucket = await startTestBucket();
-    onTestFinished(() => bucket[Symbol.asyncDispose]());
+    bucket = await testBucket();
   });
 
   it.each<
@@ -33,8 +33,7 @@ describe('both sides changed a file', () => {
     ['cloud', { mine: 'mine is larger', theirs: 'theirs' }, NEW, 'cloud', false],
     ['cloud', { mine: 'mine', theirs: 'theirs is larger' }, OLD, 'cloud', false],
   ])('%s: %o at %o: %s keeps the name', async (conflicts, texts, times, kept, open) => {
-    const laptop = await openDevice(bucket, 'laptop');
-    onTestFinished(() => laptop.dispose());
+    const laptop = await testDevice(bucket, 'laptop');
     await laptop.write('n.md', 'agreed');
     await laptop.sync();
     await laptop.write('n.md', texts.mine);

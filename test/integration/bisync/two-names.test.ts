@@ -2,22 +2,14 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { link, lstat, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { BisyncOptions } from '../../../src/bisync/options.ts';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type SpawnOptions,
-  type TestBucket,
-} from '../../support/devices.ts';
+import type { Device, SpawnOptions, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 /** Both sides have `a.md`, and each its own edit of it. */
 async function conflicting(): Promise<{ bucket: TestBucket; laptop: Device }> {
-  const bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  const laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  const { bucket, laptop } = await laptopAndBucket();
   await laptop.write('a.md', 'agreed');
   await laptop.sync();
   await bucket.put('a.md', 'theirs');

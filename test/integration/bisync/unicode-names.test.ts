@@ -1,10 +1,6 @@
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import {
-  openDevice,
-  startTestBucket,
-  type Device,
-  type TestBucket,
-} from '../../support/devices.ts';
+import { beforeEach, expect, it } from 'vitest';
+import type { Device, TestBucket } from '../../support/devices.ts';
+import { laptopAndBucket } from '../../support/test-devices.ts';
 
 const COMPOSED = 'caf\u00e9.md';
 const DECOMPOSED = 'cafe\u0301.md';
@@ -12,10 +8,7 @@ const DECOMPOSED = 'cafe\u0301.md';
 let bucket: TestBucket;
 let laptop: Device;
 beforeEach(async () => {
-  bucket = await startTestBucket();
-  onTestFinished(() => bucket[Symbol.asyncDispose]());
-  laptop = await openDevice(bucket, 'laptop');
-  onTestFinished(() => laptop.dispose());
+  ({ bucket, laptop } = await laptopAndBucket());
   for (const name of 'xyz') await laptop.write(name, name);
 });
 
