@@ -1,6 +1,6 @@
-import { pairFolder, readPairs } from '../bisync/pair.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PairState } from '../bisync/states.ts';
-import { watcherReport } from '../bisync/watch/ask-watcher.ts';
 import { summarizeView } from '../bisync/watch/present-watch.ts';
 import type { WatchView } from '../bisync/watch/watcher.ts';
 import { presentStatus } from '../mount/present-mount.ts';
@@ -41,6 +41,10 @@ export async function mountReports(
 }
 
 async function watchedFolders(host: Host): Promise<WatchedFolder[]> {
+  // Whoever only mounts does not wait for what syncing needs to be loaded.
+  if (!existsSync(join(host.places.state, 'pairs'))) return [];
+  const { pairFolder, readPairs } = await import('../bisync/pair.ts');
+  const { watcherReport } = await import('../bisync/watch/ask-watcher.ts');
   const pairs = await readPairs(host);
   const found = await Promise.all(
     pairs.map(async ({ id, root, bucket }): Promise<WatchedFolder[]> => {
