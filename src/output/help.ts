@@ -23,26 +23,21 @@ export default class CloudHelp extends Help {
 
   protected override showRootHelp(): Promise<void> {
     const commands = this.sortedCommands.filter((command) => !command.id.includes(':'));
-    const byId = new Map(commands.map((command) => [command.id, command]));
-    const first = FIRST.map((id) => byId.get(id)).filter((each) => each !== undefined);
-    const rest = commands.filter((command) => !FIRST.some((id) => id === command.id));
     const topics = this.sortedTopics.filter((topic) => !topic.name.includes(':'));
+    const entries = new Map<string, Entry>([
+      ...topics.map(({ name, description }) => [name, [`${name} …`, description]] as const),
+      ...commands.map(({ id, summary }) => [id, [id, summary]] as const),
+    ]);
+    const first = FIRST.flatMap((name) => {
+      const entry = entries.get(name);
+      entries.delete(name);
+      return entry === undefined ? [] : [entry];
+    });
     this.log(this.formatRoot());
     this.log('');
-    this.log(this.section('COMMANDS', rows(first.map((each) => [each.id, each.summary]))));
+    this.log(this.section('COMMANDS', rows(first)));
     this.log('');
-    this.log(
-      this.section(
-        'MORE',
-        rows([
-          ...topics.map((each): [string, string | undefined] => [
-            `${each.name} …`,
-            each.description,
-          ]),
-          ...rest.map((each): [string, string | undefined] => [each.id, each.summary]),
-        ]),
-      ),
-    );
+    this.log(this.section('MORE', rows([...entries.values()])));
     this.log('');
     this.log(this.section('TOPICS', rows(HELP_TOPICS.map((each) => [each.name, each.summary]))));
     this.log('');
@@ -51,6 +46,8 @@ export default class CloudHelp extends Help {
   }
 }
 
-function rows(entries: readonly (readonly [string, string | undefined])[]): [string, string][] {
+type Entry = readonly [string, string | undefined];
+
+function rows(entries: readonly Entry[]): [string, string][] {
   return entries.map(([name, summary]) => [name, summary ?? '']);
 }
