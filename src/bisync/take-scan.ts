@@ -3,7 +3,7 @@ import type { BisyncOptions } from './options.ts';
 import { storedStatus } from './pair.ts';
 import { quickScan, recordOf } from './quick-scan.ts';
 import type { Leftovers } from './recover.ts';
-import { scanBothSides, type Scan, type ScanOptions } from './scan.ts';
+import type { Scan, ScanOptions } from './scan.ts';
 import { fileSystemTime, writeStatRecord } from './stat-record.ts';
 
 export interface TakenScan {
@@ -34,6 +34,8 @@ export async function takeScan(
   }
   const comparedAt = host.clock.now();
   const since = dryRun ? undefined : await fileSystemTime(pair.root);
+  // Most runs need nothing of what starts a process.
+  const { scanBothSides } = await import('./scan.ts');
   const scan = await scanBothSides(options, host);
   if (dryRun) return { scan, remember: () => Promise.resolve() };
   // Now, because what the run will write has not been read as it will be.
