@@ -158,14 +158,17 @@ async function readUnknown(
  * What is known by its stamp after a full scan, which read every file at `since` or later. To be
  * written when the run that it was for has come to its end.
  */
-export function recordOf(
+export async function recordOf(
   root: string,
   local: Listing,
   since: FileSystemTime | undefined,
   { comparedAt, settledMs = SETTLED_MS }: { comparedAt: number; settledMs?: number | undefined },
-): StatRecord {
+): Promise<StatRecord> {
   const files: StatRecord['files'] = new Map();
+  let looked = 0;
   for (const [path, { size, md5 }] of since === undefined ? [] : local) {
+    // A signal must not wait until all of a million files have been looked at.
+    if ((looked += 1) % 5000 === 0) await new Promise(setImmediate);
     const now = stampOf(join(root, path));
     if (md5 === null || now?.size !== size || since === undefined) continue;
     if (isSettled(now, since, settledMs)) files.set(path, { stamp: now.stamp, md5 });

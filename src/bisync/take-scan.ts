@@ -39,7 +39,7 @@ export async function takeScan(
   const scan = await scanBothSides(options, host);
   if (dryRun) return { scan, remember: () => Promise.resolve() };
   // Now, because what the run will write has not been read as it will be.
-  const record = recordOf(pair.root, scan.local, since, { comparedAt, settledMs });
+  const record = await recordOf(pair.root, scan.local, since, { comparedAt, settledMs });
   return { scan, remember: () => writeStatRecord(pair.folder, record) };
 }
 

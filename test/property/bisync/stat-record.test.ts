@@ -205,12 +205,12 @@ it('an edit after a full scan has read the file, and before its stamp is taken, 
   const since = await fileSystemTime(folder.root);
   const read = folder.truth();
   folder.apply({ type: 'keep-time', name: 'a', text: 'two' });
-  const record = recordOf(folder.root, read, since, { comparedAt: Date.now(), settledMs: 0 });
+  const record = await recordOf(folder.root, read, since, { comparedAt: Date.now(), settledMs: 0 });
   expect([...record.files.keys()].sort()).toEqual(['b', 'dir/c', 'dir/d']);
   await writeStatRecord(folder.state, record);
   expect(await folder.scan()).toEqual(folder.truth());
   // Nor is what was edited shortly before, for a clock that ticks seldom, or a memory map.
   const later = await fileSystemTime(folder.root);
   const careful = { comparedAt: Date.now(), settledMs: 3_600_000 };
-  expect(recordOf(folder.root, folder.truth(), later, careful).files.size).toBe(0);
+  expect((await recordOf(folder.root, folder.truth(), later, careful)).files.size).toBe(0);
 });
