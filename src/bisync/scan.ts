@@ -68,7 +68,8 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
 
 /**
  * What rclone has listed, but the bucket as we have listed it meanwhile: where an object has no MD5
- * and the size of the agreed one, rclone (1.75.2) takes it for that and says the agreed MD5.
+ * and the size of the agreed one, rclone (1.75.2) takes it for that, and says the agreed MD5 once it
+ * has found a change elsewhere.
  */
 async function scanListed(
   { local, remote }: { local: ParsedListing; remote: ParsedListing },
