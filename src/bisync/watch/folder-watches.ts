@@ -15,7 +15,7 @@ const WINDOW_MS = 1000;
 
 /**
  * One inotify watch per folder, through `fs.watch`, and nothing remembered per file
- * (docs/adr/0012-watching.md). A new folder is watched before it is read, so that of what appears in
+ * (docs/adr/0014-watching.md). A new folder is watched before it is read, so that of what appears in
  * it while it is set up nothing is missed.
  */
 export class FolderWatches implements LocalChanges {

@@ -20,14 +20,19 @@ interface Line {
   result?: FlushResult;
   code?: string;
   message?: string;
+  via?: string;
+  path?: string;
 }
 
 /** A device whose watcher runs all the time, in a process of its own. */
 export class LiveDevice {
   readonly node: DeviceNode;
+  /** Changes that took the lane. */
+  byLane = 0;
   readonly #world: World;
   #child: ChildProcess | undefined;
   #ready: Promise<void> = Promise.resolve();
+  #conflicts: Line[] = [];
   #flushing: ((line: Line) => void) | undefined;
   /** How it ended although nobody ended it; a restart is a person's answer. */
   #ended: Line | undefined;
@@ -56,10 +61,11 @@ export class LiveDevice {
     createInterface({ input: child.stdout }).on('line', (text) => {
       const line = JSON.parse(text) as Line;
       if (line.type === 'ready') resolve(undefined);
+      else if (line.type === 'change' && line.via === 'lane') this.byLane += 1;
       else if (line.type === 'flushed' || line.type === 'not-flushed') this.#flushing?.(line);
-      else if (line.type === 'conflict') {
-        checkSpurious(this.#world, this.node, { conflicts: [line] } as unknown as BisyncResult);
-      } else if (line.type === 'ended') this.#ended = line;
+      else if (line.type === 'conflict') this.#conflicts.push(line);
+      else if (line.type === 'uploaded' || line.type === 'downloaded') this.#settled(line.path);
+      else if (line.type === 'ended') this.#ended = line;
       if (['conflict', 'ended', 'uploaded', 'downloaded', 'deleted'].includes(line.type)) {
         this.#world.note(`${name} tells: ${text}`);
       }
@@ -124,6 +130,13 @@ export class LiveDevice {
     const calm = { profile: 'fast', conflicts: 'newer' } as const;
     const { planId: approve } = await runSync(this.node, calm);
     if (approve !== undefined) await runSync(this.node, { ...calm, approve });
+  }
+
+  /** Both versions have their names now; a conflict is told before that. */
+  #settled(path: string | undefined): void {
+    const now = this.#conflicts.filter((each) => each.path === path);
+    this.#conflicts = this.#conflicts.filter((each) => each.path !== path);
+    checkSpurious(this.#world, this.node, { conflicts: now } as unknown as BisyncResult);
   }
 
   #order(order: WatchOrder): void {

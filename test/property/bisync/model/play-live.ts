@@ -5,13 +5,13 @@ import { startFaultProxy } from '../../../support/fault-proxy.ts';
 import { DeviceNode } from './device-node.ts';
 import { LiveDevice } from './live-device.ts';
 import { checkEnd } from './oracles.ts';
-import type { Outcome } from './play.ts';
+import { useMemoryForFiles, type Outcome } from './play.ts';
 import { anyPathEdits, CLOUD, failures, type Edit, type Fault } from './steps.ts';
 import type { Tally } from './sync-step.ts';
 import { World } from './world.ts';
 
 /** What happens while two watchers run; each goes on `after` so many milliseconds. */
-export type LiveStep = { after: number } & (
+type LiveStep = { after: number } & (
   | { type: 'edit'; edit: Edit }
   /** kill -9, and a new start. */
   | { type: 'kill'; node: number }
@@ -22,7 +22,7 @@ export type LiveStep = { after: number } & (
 
 const node = fc.nat({ max: 1 });
 const after = fc.constantFrom(0, 0, 5, 60, 150, 400);
-export const liveScenario: fc.Arbitrary<LiveStep[]> = fc.array(
+const liveScenario: fc.Arbitrary<LiveStep[]> = fc.array(
   fc.oneof(
     {
       weight: 16,
@@ -49,8 +49,31 @@ export const liveScenario: fc.Arbitrary<LiveStep[]> = fc.array(
 
 const LATE_MS = 300;
 
+export interface LiveTally extends Tally {
+  lives: number;
+  steps: number;
+  /** Changes that took the lane. */
+  byLane: number;
+  seed: number;
+}
+
+/** Plays random lives. @throws what fast-check says of one that fails, with its history */
+export async function exploreLive(runs: number, seed: number): Promise<LiveTally> {
+  useMemoryForFiles();
+  const tally = { lives: 0, steps: 0, byLane: 0, seed, syncs: 0, kills: 0, faults: 0, races: 0 };
+  const life = fc.asyncProperty(liveScenario, async (each) => {
+    tally.lives += 1;
+    tally.steps += each.length;
+    const { violations, history } = await playLive(each, tally);
+    if (violations.length > 0) throw new Error([...violations, ...history].join('\n'));
+  });
+  // Made smaller a life seldom fails again: what happens when is up to the machine.
+  await fc.assert(life, { seed, numRuns: runs, endOnFailure: true });
+  return tally;
+}
+
 /** Plays a life of two devices that are watched all the time, to the quiet end, and judges it. */
-export async function playLive(steps: readonly LiveStep[], tally: Tally): Promise<Outcome> {
+async function playLive(steps: readonly LiveStep[], tally: LiveTally): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   const bucket = stack.use(await startTestBucket());
   const nodes: DeviceNode[] = [];
@@ -73,12 +96,17 @@ export async function playLive(steps: readonly LiveStep[], tally: Tally): Promis
   const events = new Events(world, live);
   stack.defer(() => events.end());
   for (const each of live) await each.start();
+  // What a new pair is set up with is written by then.
+  for (const each of live) await each.flush();
   for (const step of steps) {
     await playStep(world, live, events, step, tally);
     await delay(step.after);
   }
   await stabilise(world, live);
-  for (const each of live) await each.stop();
+  for (const each of live) {
+    await each.stop();
+    tally.byLane += each.byLane;
+  }
   await checkEnd(world);
   return { violations: world.facts.violations, history: world.facts.history };
 }
