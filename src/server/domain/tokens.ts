@@ -24,6 +24,8 @@ export interface NewCredential {
   family?: string;
   /** Milliseconds; never more than a year. */
   lifeMs: number;
+  /** Milliseconds since the epoch; it ends then at the latest. */
+  notAfter?: number;
   /** A token that the operator chose; otherwise one is made. */
   text?: string;
 }
@@ -53,10 +55,14 @@ export async function createToken(
       created_by: options.createdBy,
       owner_id: options.ownerId ?? null,
       family: options.family ?? null,
-      expires_at: new Date(now + Math.min(options.lifeMs, LONGEST_LIFE_MS)).toISOString(),
+      expires_at: new Date(endOf(options, now)).toISOString(),
     })
     .execute();
   return { id, text };
+}
+
+function endOf({ lifeMs, notAfter = Infinity }: NewCredential, now: number): number {
+  return Math.min(now + Math.min(lifeMs, LONGEST_LIFE_MS), notAfter);
 }
 
 /** Identifier and 256-bit secret of a new token. */

@@ -16,12 +16,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { recordAudit, type Actor } from '../domain/audit.ts';
 import { parseScopes } from '../domain/scopes.ts';
-import {
-  createToken,
-  DEFAULT_LIFE_MS,
-  LONGEST_LIFE_MS,
-  type Credential,
-} from '../domain/tokens.ts';
+import { createToken, DEFAULT_LIFE_MS, type Credential } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
 import { roleOf, type Principal } from './principal.ts';
 import { effectiveScopes } from './roles.ts';
@@ -59,7 +54,7 @@ export async function addApiKey(
       scopes,
       createdBy: actor.actor,
       ownerId,
-      lifeMs: lifeOf(principal, clock, request.expires_in),
+      ...lifeOf(principal, clock, request.expires_in),
     });
     await recordAudit(transaction, clock, {
       ...actor,
@@ -263,14 +258,16 @@ async function roleIn(
   return user === null ? undefined : roleOf(db, user, tenantId);
 }
 
-/** Milliseconds. A key does not make one that outlives it; somebody signed in does. */
-function lifeOf(principal: Principal, clock: Clock, wanted: number | undefined): number {
-  const longest =
-    principal.credential.kind === 'session'
-      ? LONGEST_LIFE_MS
-      : Date.parse(principal.credential.expires_at) - clock.now();
-  if (wanted === undefined) return Math.min(DEFAULT_LIFE_MS, longest);
-  if (wanted * 1000 <= longest) return wanted * 1000;
+/** A key does not make one that outlives it; somebody signed in does. */
+function lifeOf(
+  { credential }: Principal,
+  clock: Clock,
+  wanted: number | undefined,
+): { lifeMs: number; notAfter?: number } {
+  const lifeMs = wanted === undefined ? DEFAULT_LIFE_MS : wanted * 1000;
+  if (credential.kind === 'session') return { lifeMs };
+  const notAfter = Date.parse(credential.expires_at);
+  if (wanted === undefined || clock.now() + lifeMs <= notAfter) return { lifeMs, notAfter };
   throw invalid('expires_in', 'A key cannot make one that lives longer than itself.');
 }
 

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MountCredentialList, MountCredentialWithSecret } from '../../../src/api/contract/mount.ts';
+import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import { identityClient, type Answer, type IdentityClient } from '../../support/identity.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+
+const CREDENTIALS = '/tenant/mount/credentials';
+let server: TestServer;
+let db: Database;
+let client: IdentityClient;
+
+beforeAll(async () => {
+  server = await startTestServer({ tenants: ['acme'] });
+  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  client = identityClient(server);
+  await client.addUser('ada', 'member', { acme: 'editor' });
+  await client.addUser('viewer', 'member', { acme: 'viewer' });
+});
+afterAll(async () => {
+  await db.destroy();
+  await server.close();
+});
+
+const rotate = (token: string, id: string): Promise<Answer> =>
+  client.call('POST', `${CREDENTIALS}/${id}/rotate`, token);
+const issue = async (token: string, json?: object) =>
+  MountCredentialWithSecret.parse((await client.call('POST', CREDENTIALS, token, json)).body);
+const list = async (token: string) =>
+  MountCredentialList.parse((await client.call('GET', CREDENTIALS, token)).body).credentials;
+
+describe('rotating a bucket key', () => {
+  it('makes one of the same kind beside it, until the old one is revoked', async () => {
+    const { access_token: ada } = await client.login('ada');
+    const wish = { description: 'laptop', prefix: 'notes/', expires_in: 7200 };
+    const old = await issue(ada, wish);
+    const fresh = MountCredentialWithSecret.parse((await rotate(ada, old.id)).body);
+    expect(fresh).toMatchObject({ replaces: old.id, permission: 'rw' });
+    const rows = await list(ada);
+    expect(rows.find(({ id }) => id === fresh.id)).toMatchObject({
+      description: 'laptop',
+      prefix: 'notes/',
+      replaces: old.id,
+      mine: true,
+    });
+    const life = Date.parse(fresh.expires_at!) - Date.parse(fresh.created_at);
+    expect(life).toBeGreaterThan(7_190_000);
+    expect(life).toBeLessThanOrEqual(7_200_000);
+    await client.call('POST', `${CREDENTIALS}/${fresh.id}/confirm`, ada);
+    expect((await rotate(ada, old.id)).body).toMatchObject({ code: 'already-rotated' });
+    expect((await client.call('DELETE', `${CREDENTIALS}/${old.id}`, ada)).status).toBe(204);
+    expect((await list(ada)).find(({ id }) => id === fresh.id)).toMatchObject({ replaces: null });
+    expect((await rotate(ada, fresh.id)).status).toBe(201);
+  });
+
+  it('asked again after a lost answer leaves only the old one and the last', async () => {
+    const { access_token: ada } = await client.login('ada');
+    const old = await issue(ada);
+    const answers = [
+      await rotate(ada, old.id),
+      await rotate(ada, old.id),
+      await rotate(ada, old.id),
+    ];
+    const ids = answers.map(({ body }) => String(body['id']));
+    const left = (await list(ada)).map(({ id }) => id);
+    expect(left).toEqual(expect.arrayContaining([old.id, ids[2]]));
+    expect(left).not.toContain(ids[0]);
+    expect(left).not.toContain(ids[1]);
+  });
+
+  it('is not for others, nor for whoever may only read', async () => {
+    const { access_token: ada } = await client.login('ada');
+    const { access_token: viewer } = await client.login('viewer');
+    const old = await issue(ada);
+    expect((await rotate(viewer, old.id)).body).toMatchObject({ status: 403, code: 'not-yours' });
+    expect((await rotate(ada, 'none')).status).toBe(404);
+    const reads = await issue(viewer, { permission: 'ro' });
+    expect((await rotate(viewer, reads.id)).body).toMatchObject({ permission: 'ro' });
+  });
+
+  it('meets no limit, where a new one does', async () => {
+    const { access_token: ada } = await client.login('ada');
+    const old = await issue(ada);
+    const row = await db
+      .selectFrom('tenant_mount_credentials')
+      .selectAll()
+      .where('id', '=', old.id)
+      .executeTakeFirstOrThrow();
+    const many = Array.from({ length: 500 }, (_, index) => ({
+      ...row,
+      id: `many-${index}`,
+      access_key: `many-${index}`,
+    }));
+    await db.insertInto('tenant_mount_credentials').values(many).execute();
+    const answer = await client.call('POST', CREDENTIALS, ada);
+    expect(answer.body).toMatchObject({ status: 409, code: 'credential-limit' });
+    expect((await rotate(ada, old.id)).status).toBe(201);
+    await db.deleteFrom('tenant_mount_credentials').where('id', 'like', 'many-%').execute();
+  });
+});
+
+it('keeps what a key without an owner has made when that key is rotated', async () => {
+  const old = server.apiKeyOf('acme');
+  const { id } = await issue(old);
+  const made = await client.call('POST', `/api/v1/api-keys/${old.split('_')[2]}/rotate`, old);
+  const rows = await list(String(made.body['api_key']));
+  expect(rows.find((row) => row.id === id)).toMatchObject({ mine: true });
+});
