@@ -25,6 +25,7 @@ import {
   type CreateMountCredential,
 } from './contract/mount.ts';
 import { ServerVersion } from './contract/server.ts';
+import { SigningKeyList, type RotateSigningKeys } from './contract/signing-keys.ts';
 import { openRequests, type ApiClientOptions, type Call } from './request.ts';
 
 export type { ApiClientOptions } from './request.ts';
@@ -60,6 +61,8 @@ export interface ApiClient {
   announceSync(notice: SyncNotice): Promise<void>;
   createTenant(body: CreateTenant): Promise<CreatedTenant>;
   listTenants(): Promise<TenantList>;
+  listSigningKeys(): Promise<SigningKeyList>;
+  rotateSigningKeys(body: RotateSigningKeys): Promise<SigningKeyList>;
 }
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
@@ -147,6 +150,15 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     createTenant: (json) =>
       call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),
     listTenants: () => call({ method: 'GET', path: 'api/v1/admin/tenants', answer: TenantList }),
+    listSigningKeys: () =>
+      call({ method: 'GET', path: 'api/v1/admin/signing-keys', answer: SigningKeyList }),
+    rotateSigningKeys: (json) =>
+      call({
+        method: 'POST',
+        path: 'api/v1/admin/signing-keys/rotate',
+        json,
+        answer: SigningKeyList,
+      }),
   };
 }
 

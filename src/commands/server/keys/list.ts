@@ -1,0 +1,15 @@
+import { BaseCommand } from '../../../cli/base-command.ts';
+
+export default class ServerKeysList extends BaseCommand<typeof ServerKeysList> {
+  static override summary = "List the keys that sign the server's access tokens.";
+  static override hiddenAliases = ['server:keys:ls'];
+  static override examples = ['<%= config.bin %> <%= command.id %>'];
+
+  override async run(): Promise<void> {
+    const { openAdminClient } = await import('../../../admin/admin-client.ts');
+    const { SIGNING_KEY_COLUMNS } = await import('../../../admin/present-signing-keys.ts');
+    const client = await openAdminClient(this.host, this.flags, this.signal);
+    const { signing_keys: keys } = await client.listSigningKeys();
+    this.out.rows(keys, SIGNING_KEY_COLUMNS, 'There are no keys.');
+  }
+}
