@@ -30,7 +30,7 @@ const KEPT = 100_000;
 /**
  * Limits by the generic cell rate algorithm: per key one number, the time at which it is empty
  * again. In memory: a restart forgives, and of several processes each counts for itself
- * (docs/adr/0012-identity.md).
+ * (docs/adr/0015-identity.md).
  */
 export class RateLimits {
   readonly #clock: Clock;
