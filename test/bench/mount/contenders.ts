@@ -135,7 +135,7 @@ async function plainMount(
       // Its own configuration; otherwise as a person runs it.
       const env = { ...rcloneEnvironment(user.env), RCLONE_CONFIG: config };
       // In a session of its own, as with `--daemon` and as ours: Linux shares a busy processor out among
-      // sessions (sched_autogroup), and one within the session of its readers was up to four times faster.
+      // sessions (sched_autogroup), and one within the session of its readers was two to three times faster.
       const stdio = ['ignore', 'ignore', log] as const;
       child = spawn(lab.rclone, argv, { env, stdio: [...stdio], detached: true });
       while (findMount(await readMountTable(process.platform), folder) === undefined) {
