@@ -89,6 +89,30 @@ describe('cloud server start', () => {
     expect(await next.stop('SIGINT')).toBe(0);
   });
 
+  it('rotates its signing keys when they are due, and tells which there are', async () => {
+    const workspace = await openWorkspace();
+    const server = await startServerProcess(workspace, ['--port', '0']);
+    const env = {
+      ...workspace.env,
+      CLOUD_SERVER: server.listening.url,
+      CLOUD_ADMIN_TOKEN_FILE: server.listening.admin_token_file,
+    };
+    const keys = async () => {
+      const { stdout } = await runCloud(['server', 'keys', 'list', '--json'], { env });
+      return JSON.parse(stdout) as { id: string; status: string }[];
+    };
+    const before = await keys();
+    expect(before.map(({ status }) => status).toSorted()).toEqual(['active', 'next']);
+    const early = await runCloud(['server', 'keys', 'rotate', '--json'], { env });
+    expect(early.exitCode).toBe(1);
+    expect(JSON.parse(early.stderr)).toMatchObject({ error: { code: 'rotated-just-now' } });
+    const rotated = await runCloud(['server', 'keys', 'rotate', '--compromised'], { env });
+    const next = before.find(({ status }) => status === 'next');
+    expect(rotated).toMatchObject({ exitCode: 0 });
+    expect(rotated.stdout).toContain(`signed with ${next!.id}`);
+    expect((await keys()).find(({ status }) => status === 'active')?.id).toBe(next!.id);
+  });
+
   it('answers the request that is under way before it ends', async () => {
     const workspace = await openWorkspace();
     const server = await startServerProcess(workspace, [

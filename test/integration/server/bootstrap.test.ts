@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
 import { createSocketOnFreePort } from '../../support/free-port.ts';
 import { openSqlite } from '../../../src/server/db/sqlite.ts';
+import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
 async function folder(): Promise<string> {
@@ -127,5 +128,45 @@ describe('the port of the storage', () => {
     onTestFinished(() => taken.close());
     await writeFile(join(dataFolder, 'storage-port'), `${taken.port}\n`);
     await expect(startTestServer({ dataFolder })).rejects.toMatchObject({ code: 'port-taken' });
+  });
+});
+
+describe('the first owner of the operator', () => {
+  const owner = (username: string, password: string) => ({
+    CLOUD_SERVER_ADMIN_USERNAME: username,
+    CLOUD_SERVER_ADMIN_PASSWORD: password,
+  });
+  const signsIn = async (server: TestServer, username: string, password: string) => {
+    const json = { username, password, tenant: null };
+    const { status } = await identityClient(server).call(
+      'POST',
+      '/api/v1/auth/login',
+      undefined,
+      json,
+    );
+    return status === 200;
+  };
+  const OLD = 'the first password of all';
+  const NEW = 'another one that came later';
+
+  it('is made once; later starts change neither the password nor who owns', async () => {
+    const dataFolder = await folder();
+    const start = (
+      username: string,
+      password: string,
+      work: (server: TestServer) => Promise<void>,
+    ) => during({ dataFolder, env: owner(username, password) }, work);
+    await start('boss', OLD, async (server) => {
+      expect(await signsIn(server, 'boss', OLD)).toBe(true);
+      expect(server.logs()).not.toContain(OLD);
+    });
+    await start('boss', NEW, async (server) => {
+      expect(await signsIn(server, 'boss', NEW)).toBe(false);
+      expect(await signsIn(server, 'boss', OLD)).toBe(true);
+    });
+    await start('thief', NEW, async (server) => {
+      expect(await signsIn(server, 'thief', NEW)).toBe(false);
+      expect(server.logs()).toContain('CLOUD_SERVER_ADMIN_USERNAME is ignored');
+    });
   });
 });

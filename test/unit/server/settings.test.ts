@@ -103,3 +103,42 @@ describe('readSettings', () => {
     });
   });
 });
+
+describe('people and proxies', () => {
+  const good = 'correct horse battery staple';
+  it('takes a first owner and proxies', async () => {
+    const settings = await read({
+      CLOUD_SERVER_ADMIN_USERNAME: 'Boss',
+      CLOUD_SERVER_ADMIN_PASSWORD: good,
+      CLOUD_SERVER_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+    });
+    expect(settings).toMatchObject({
+      seedOwner: { username: 'boss', password: good },
+      trustedProxies: ['10.0.0.0/8', '::1'],
+    });
+  });
+
+  it.each<[string, NodeJS.ProcessEnv]>([
+    ['CLOUD_SERVER_ADMIN_PASSWORD_FILE', { CLOUD_SERVER_ADMIN_USERNAME: 'boss' }],
+    ['CLOUD_SERVER_ADMIN_USERNAME', { CLOUD_SERVER_ADMIN_PASSWORD: good }],
+    [
+      'CLOUD_SERVER_ADMIN_USERNAME',
+      { CLOUD_SERVER_ADMIN_USERNAME: 'b\u043ess', CLOUD_SERVER_ADMIN_PASSWORD: good },
+    ],
+    [
+      'CLOUD_SERVER_ADMIN_PASSWORD',
+      { CLOUD_SERVER_ADMIN_USERNAME: 'boss', CLOUD_SERVER_ADMIN_PASSWORD: 'short' },
+    ],
+    ...['proxy', '10.0.0.0/33', '10.0.0.1/0', '::1/129', '1.2.3.4/8/8'].map(
+      (list): [string, NodeJS.ProcessEnv] => [
+        'CLOUD_SERVER_TRUSTED_PROXIES',
+        { CLOUD_SERVER_TRUSTED_PROXIES: list },
+      ],
+    ),
+  ])('names %s, and no value', async (name, env) => {
+    const error = (await read(env).catch((thrown: unknown) => thrown)) as ServerStartError;
+    expect(error.code).toBe('invalid-setting');
+    expect(error.message).toMatch(new RegExp(`^${name}\\b`));
+    expect(error.message).not.toContain(good);
+  });
+});
