@@ -3,7 +3,10 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 export default class ServerKeysList extends BaseCommand<typeof ServerKeysList> {
   static override summary = "List the keys that sign the server's access tokens.";
   static override hiddenAliases = ['server:keys:ls'];
-  static override examples = ['<%= config.bin %> <%= command.id %>'];
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --output tsv',
+  ];
 
   override async run(): Promise<void> {
     const { openAdminClient } = await import('../../../admin/admin-client.ts');
