@@ -24,6 +24,8 @@ const MAX_SILENCES = 4;
 /** How often the storage is asked whether it still takes the keys, where nothing else tells. */
 const PROBE_EVERY_MS = 5 * 60_000;
 const PROBE_WITHIN_MS = 10_000;
+const QUIET_EVERY_MS = 200;
+const QUIET_LOOKS = 20;
 
 /** Looks after a running mount, every few seconds: does rclone answer, do uploads go through, are the keys good. */
 export class Upkeep {
@@ -129,7 +131,7 @@ export class Upkeep {
     if (!refused && ends === 'no') return;
     // Keys that still work can wait for a moment in which nobody notices.
     const canWait = !refused && ends === 'soon' && served.useKeys === undefined;
-    if (canWait && !(await this.#isQuiet(served))) return;
+    if (canWait && !(await this.#becomesQuiet(served))) return;
     const { keys: other, error } = await keys.other(credentialId);
     if (error !== undefined) log.write('warn', 'no other keys', { error: messageOf(error) });
     this.#rotated = false;
@@ -145,6 +147,15 @@ export class Upkeep {
     const { credentialId: id, expiresAt } = other;
     await keeper.note({ credentialId: id, credentialExpiresAt: expiresAt });
     this.#expediteAll = true;
+  }
+
+  /** Somebody waits for a rotation, so the pauses of a busy folder are looked for more closely. */
+  async #becomesQuiet(served: ServedMount): Promise<boolean> {
+    for (let looks = this.#rotated ? QUIET_LOOKS : 1; looks > 0; looks -= 1) {
+      if (await this.#isQuiet(served)) return true;
+      if (looks > 1) await this.#deps.host.clock.sleep(QUIET_EVERY_MS);
+    }
+    return false;
   }
 
   async #isQuiet({ vfs }: ServedMount): Promise<boolean> {

@@ -10,15 +10,18 @@ const source = new URL('../../../src/session/secret-store.ts', import.meta.url).
 const hosts = new URL('../../../src/platform/host.ts', import.meta.url).href;
 
 /** A keychain that works, for machines that have none. */
-function memoryKeychain(): { open: () => Promise<Keychain>; held: () => Buffer | undefined } {
-  let held: Buffer | undefined;
+function memoryKeychain(): {
+  open: (item: string) => Promise<Keychain>;
+  held: () => Buffer[];
+} {
+  const items = new Map<string, Buffer>();
   return {
-    held: () => held,
-    open: () =>
+    held: () => [...items.values()],
+    open: (item) =>
       Promise.resolve({
-        get: () => Promise.resolve(held),
+        get: () => Promise.resolve(items.get(item)),
         set: (key) => {
-          held = key;
+          items.set(item, key);
           return Promise.resolve();
         },
       }),
@@ -47,7 +50,7 @@ describe('the secret store', () => {
     expect(await store.deletePassword('s', 'a')).toBe(true);
     expect(await store.getPassword('s', 'a')).toBeNull();
 
-    expect(keychain.held()).toHaveLength(32);
+    expect(keychain.held().map(({ length }) => length)).toEqual([32]);
     expect(await readdir(host.places.config)).toEqual(['secrets.json']);
     const file = join(host.places.config, 'secrets.json');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -84,6 +87,43 @@ describe('the secret store', () => {
     });
     const open = openSecretStore(host, {}, { openKeychain: keychain.open });
     expect(await open.getPassword('s', 'a')).toBe('kept');
+  });
+
+  test("two homes on one machine do not take each other's key", async () => {
+    const keychain = memoryKeychain();
+    const homes = [await openWorkspace(), await openWorkspace()].map(({ host }) => host);
+    for (const host of homes) delete host.env['CLOUD_INSECURE_STORAGE'];
+    const [one, two] = homes.map((host) =>
+      openSecretStore(host, {}, { openKeychain: keychain.open }),
+    );
+    await one!.setPassword('s', 'a', 'of one');
+    await two!.setPassword('s', 'a', 'of two');
+    expect(await one!.getPassword('s', 'a')).toBe('of one');
+    expect(await two!.getPassword('s', 'a')).toBe('of two');
+  });
+
+  test('a person who is asked decides; no means that nothing is stored', async () => {
+    const { host } = await openWorkspace();
+    delete host.env['CLOUD_INSECURE_STORAGE'];
+    const asked: string[] = [];
+    const store = (answer: boolean) =>
+      openSecretStore(
+        host,
+        {
+          agreeToFile: (why) => {
+            asked.push(why);
+            return Promise.resolve(answer);
+          },
+        },
+        { openKeychain: noKeychain },
+      );
+    await expect(store(false).prepare()).rejects.toMatchObject({ code: 'no-keychain' });
+    expect(await readdir(host.places.config)).toEqual([]);
+    expect(await store(true).prepare()).toBeUndefined();
+    expect(asked).toHaveLength(2);
+    const later = openSecretStore(host, {}, { openKeychain: noKeychain });
+    await later.setPassword('s', 'a', 'a secret');
+    expect(await later.place()).toBe('file');
   });
 
   test('an altered file is refused and left as it is', async () => {
