@@ -5,7 +5,7 @@ import { surveyFolder, type Survey } from '../survey.ts';
 import { FolderWatches } from './folder-watches.ts';
 import { WatchLimitError, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
 import { Polling } from './polling.ts';
-import { TreeWatch } from './tree-watch.ts';
+import { ChokidarWatch } from './chokidar-watch.ts';
 
 interface LocalSideOptions {
   root: string;
@@ -75,7 +75,7 @@ export class LocalSide {
     const native =
       this.#host.platform === 'linux'
         ? new FolderWatches(this.#forChanges(), this.#options.fsWatch)
-        : new TreeWatch(this.#forChanges());
+        : new ChokidarWatch(this.#forChanges());
     try {
       await native.start();
     } catch (error) {
