@@ -129,16 +129,17 @@ class DevicePage {
     const given = field(form, 'user_code');
     const { limits } = this.#deps;
     const place = placeOf(request.ip);
-    limits.check('user-code-address', place);
-    limits.check('user-code-all', '');
+    // Before the look, so that many at the same moment are counted too.
+    limits.take('user-code-address', place);
+    limits.take('user-code-all', '');
     const userCode = normalizeUserCode(given);
     const code = userCode === undefined ? undefined : await findByUserCode(this.#deps, userCode);
     if (userCode === undefined || code === undefined) {
-      limits.take('user-code-address', place);
-      limits.take('user-code-all', '');
       const error = 'No device waits with this code. It may have been mistyped, or be over.';
       return this.#askForCode(request, reply, 422, given.slice(0, 20), error);
     }
+    limits.giveBack('user-code-address', place);
+    limits.giveBack('user-code-all', '');
     const state = this.#form(browser, { step: 'sign-in', code: code.id, userCode });
     return sendPage(reply, 200, signInPage(state, this.#waiting(request, code, userCode), ''));
   }

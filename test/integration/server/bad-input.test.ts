@@ -125,12 +125,15 @@ describe('who stands behind a proxy', () => {
     await using trusting = await startTestServer({
       env: { CLOUD_SERVER_TRUSTED_PROXIES: '127.0.0.0/8, ::1' },
     });
-    const [believed, ignored] = [[] as number[], [] as number[]];
-    for (let count = 0; count < 31; count += 1) {
-      believed.push(await wrong(`192.0.2.${count + 1}`, trusting));
-      ignored.push(await wrong(`192.0.2.${count + 1}`, server));
-    }
-    expect(new Set(believed)).toEqual(new Set([401]));
-    expect(ignored.at(-1)).toBe(429);
+    const until = async (target: TestServer): Promise<number> => {
+      let count = 0;
+      while (count < 45 && (await wrong(`192.0.2.${count + 1}`, target)) === 401) count += 1;
+      return count;
+    };
+    // A slow machine earns some more on the way.
+    const refusedAfter = await until(server);
+    expect(refusedAfter).toBeGreaterThanOrEqual(29);
+    expect(refusedAfter).toBeLessThan(45);
+    expect(await until(trusting)).toBe(45);
   });
 });

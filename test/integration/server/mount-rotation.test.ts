@@ -106,3 +106,33 @@ it('keeps what a key without an owner has made when that key is rotated', async 
   const rows = await list(String(made.body['api_key']));
   expect(rows.find((row) => row.id === id)).toMatchObject({ mine: true });
 });
+
+it('takes back a key whose user is deactivated while the storage makes it', async () => {
+  let meanwhile: () => Promise<unknown> = () => Promise.resolve();
+  await using other = await startTestServer({
+    tenants: ['acme'],
+    wrapStorage: (storage) =>
+      new Proxy(storage, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name, target);
+          if (typeof value !== 'function') return value;
+          if (name !== 'attachPolicy') return value.bind(target) as unknown;
+          return async (...given: unknown[]): Promise<unknown> => {
+            const made = (await Reflect.apply(value, target, given)) as unknown;
+            await meanwhile();
+            return made;
+          };
+        },
+      }),
+  });
+  const there = identityClient(other);
+  await there.addUser('leaver', 'member', { acme: 'editor' });
+  const { access_token: token } = await there.login('leaver');
+  meanwhile = () => there.call('POST', '/api/v1/admin/users/leaver/deactivate', other.adminToken);
+  const answer = await there.call('POST', CREDENTIALS, token);
+  expect(answer.body).toMatchObject({ status: 401, code: 'token-revoked' });
+  const left = await there.call('GET', CREDENTIALS, other.apiKeyOf('acme'));
+  expect(left.body['credentials']).toEqual([]);
+  const report = await other.server.recover();
+  expect(report).toMatchObject({ cleaned: 0, deleted: 0, postponed: 0 });
+});

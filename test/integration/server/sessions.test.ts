@@ -305,6 +305,21 @@ describe('limits', () => {
     clock.advance(900_000);
   });
 
+  it('refuses a session that is refreshed without end', async () => {
+    let { refresh_token: token } = await client.login('ada');
+    let [answer, count] = [await client.refresh(token!), 1];
+    // A slow machine earns some more on the way.
+    for (; answer.status === 200 && count < 200; count += 1) {
+      token = (answer.body as TokenResponse).refresh_token;
+      answer = await client.refresh(token!);
+    }
+    expect(count).toBeGreaterThan(60);
+    expect(answer).toMatchObject({ status: 429, body: { error: 'temporarily_unavailable' } });
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    clock.advance(60_000);
+    expect((await client.refresh(token!)).status).toBe(200);
+  });
+
   it('is written down once a minute, not once a try', async () => {
     await server.server.upkeep();
     const failed = await events('LoginFailedEvent');
