@@ -1,4 +1,3 @@
-/* ts-unused-exports:disable */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';

@@ -1,4 +1,3 @@
-/* ts-unused-exports:disable */
 import type { StreamItem } from '../../api/event-stream.ts';
 import type { SyncNotice } from '../../api/contract/events.ts';
 import type { Host } from '../../platform/host.ts';

@@ -1,11 +1,6 @@
-import { pause as sleepWatchfully } from '../../api/event-connection.ts';
-import { AbortError } from '../../output/errors.ts';
-import { ExitCode } from '../../output/exit-codes.ts';
 import type { Host } from '../../platform/host.ts';
-import { createS3Client, type S3Client } from '../../s3/client.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
-import { endingOfRun } from '../endings.ts';
 import { ACCESS_FILE } from '../filters/own-files.ts';
 import { WATCH_COMMAND } from '../pair-lock.ts';
 import type { Pair } from '../pair.ts';
@@ -14,16 +9,20 @@ import type { BisyncResult } from '../result.ts';
 import type { BisyncEvent, RunContext } from '../run-context.ts';
 import { runBisync, type BisyncDeps } from '../run.ts';
 import { STATE_MEANINGS } from '../states.ts';
-import { Agenda, type LocalHint, type RemoteHint, type Step } from './agenda.ts';
+import { Agenda, type RemoteHint, type Step } from './agenda.ts';
 import type { Announcer } from './announcer.ts';
 import { SHOWN, type Board } from './board.ts';
+import { ended, offline, paused, troubleOf } from './ends.ts';
 import { Flushes } from './flushes.ts';
 import { isIgnoreFile, type LaneRules } from './judge.ts';
 import { takeLane, type LaneOutcome } from './lane.ts';
 import type { LocalSide } from './local-side.ts';
 import { Retry } from './retry.ts';
 import { NeedsRun, PairSlices } from './slices.ts';
-import type { FlushResult, WatchChange, WatchOptions, WatchView } from './watcher.ts';
+import { StorageAccess } from './storage-access.ts';
+import { Teller } from './teller.ts';
+import { Wakeable } from './wakeable.ts';
+import type { FlushResult, WatchOptions, WatchView } from './watcher.ts';
 
 /** While events come, both sides are compared about so often all the same. */
 const COMPARE_EVERY_MS = 3_600_000;
@@ -60,27 +59,26 @@ export class Watching {
   readonly #stopping = new AbortController();
   readonly #stopped = new AbortController();
   readonly #inDoubt = new Set<string>();
-  #access: BucketAccess;
-  #s3: S3Client | undefined;
-  #awake = new AbortController();
+  readonly #storage: StorageAccess;
+  readonly #teller: Teller;
+  readonly #sleep: Wakeable;
   #eventsCome = false;
   #paused: { until: number | null } | undefined;
-  #busy: 'scanning' | 'syncing' | undefined;
-  /** When the changes that are under way were first told of. */
-  #firsts = new Map<string, number>();
-  #via: WatchChange['via'] = 'run';
   #movedOnInRow = 0;
 
   constructor(parts: WatchingParts) {
     this.#parts = parts;
-    this.#access = parts.options.access;
-    this.#slices = new PairSlices(parts.options, parts.host, parts.pair, () => this.#access);
+    const { options, host, pair, board, announcer } = parts;
+    this.#storage = new StorageAccess(options, parts.runDeps.s3);
+    this.#slices = new PairSlices(options, host, pair, () => this.access);
+    this.#teller = new Teller(board, announcer, () => this.#now());
+    this.#sleep = new Wakeable(host.clock);
     this.#retry = new Retry(parts.random);
     this.flushes = new Flushes(() => this.#now());
   }
 
   get access(): BucketAccess {
-    return this.#access;
+    return this.#storage.access;
   }
 
   view(): WatchView {
@@ -92,7 +90,7 @@ export class Watching {
 
   /** Something is on the agenda, or the network is back. */
   wake(): void {
-    this.#awake.abort();
+    this.#sleep.wake();
   }
 
   localHint(path: string): void {
@@ -129,13 +127,7 @@ export class Watching {
   }
 
   async renew(): Promise<void> {
-    const { renewAccess } = this.#parts.options;
-    if (renewAccess === undefined) return;
-    try {
-      this.#use(await renewAccess());
-    } catch {
-      // The run that meets the old key's end asks again, and says what it hears.
-    }
+    await this.#storage.renew();
   }
 
   pause(until: number | null): void {
@@ -179,7 +171,7 @@ export class Watching {
     try {
       while (!this.#stopping.signal.aborted) await this.#step();
     } finally {
-      this.#s3?.close();
+      this.#storage.close();
       this.flushes.fail(ended());
       this.#parts.board.close();
     }
@@ -187,14 +179,14 @@ export class Watching {
 
   async #step(): Promise<void> {
     const now = this.#now();
-    const paused = this.#paused;
-    if (paused !== undefined) {
-      if (paused.until !== null && paused.until <= now) this.resume();
-      else await this.#sleep(paused.until);
+    if (this.#paused !== undefined) {
+      const { until } = this.#paused;
+      if (until !== null && until <= now) this.resume();
+      else await this.#rest(until);
       return;
     }
     if (this.#retry.at !== undefined) {
-      if (this.#retry.at > now) await this.#sleep(this.#retry.at);
+      if (this.#retry.at > now) await this.#rest(this.#retry.at);
       else await this.#tryAgain();
       return;
     }
@@ -213,7 +205,7 @@ export class Watching {
       else if (step.type === 'lane') await this.#lane(step);
       else {
         const until = Math.min(step.until ?? Infinity, nextComparisonAt ?? Infinity);
-        await this.#sleep(until === Infinity ? null : until);
+        await this.#rest(until === Infinity ? null : until);
       }
     } catch (error) {
       this.#failed(error);
@@ -223,12 +215,11 @@ export class Watching {
   }
 
   async #lane({ local, remote }: Extract<Step, { type: 'lane' }>): Promise<void> {
-    this.#via = 'lane';
-    this.#firsts = firstsOf([...local, ...remote]);
+    this.#teller.begin('lane', [...local, ...remote]);
     const { agenda } = this;
     const around = {
-      s3: this.#storage(),
-      onEvent: (event: BisyncEvent) => this.#heard(event),
+      s3: this.#storage.client,
+      onEvent: (event: BisyncEvent) => this.#teller.tell(event),
       signal: this.#stopped.signal,
       stopping: this.#stopping.signal,
     };
@@ -276,20 +267,20 @@ export class Watching {
     const { options, host, board, local, pair } = this.#parts;
     const startedAt = this.#now();
     const { hints } = this.agenda.beginRun(startedAt);
-    this.#via = 'run';
-    this.#firsts = firstsOf(hints);
+    this.#teller.begin('run', hints);
     this.#slices.forget();
     await local.refresh();
     let withoutRclone: string | null = null;
     const onEvent = (event: BisyncEvent): void => {
       if (event.type === 'without-rclone') withoutRclone = event.reason;
-      this.#heard(event);
+      if (event.type === 'planned' && event.actions > 0) this.#showState('syncing');
+      this.#teller.tell(event);
     };
-    const renewAccess = options.renewAccess === undefined ? undefined : () => this.#renewed();
+    const { access, renewAccess } = this.#storage;
     const result = await runBisync(
       {
         ...options,
-        ...{ access: this.#access, renewAccess, waitMs: Infinity },
+        ...{ access, renewAccess, waitMs: Infinity },
         ...{ command: WATCH_COMMAND },
         ...{ signal: this.#stopped.signal, stopping: this.#stopping.signal },
       },
@@ -341,21 +332,17 @@ export class Watching {
   /** The network, the storage or the disk does not do now what it should; or a person is needed. */
   #failed(failure: unknown): void {
     if (this.#stopping.signal.aborted) return;
-    const { remedy, error } = isOfTheSystem(failure)
-      ? { remedy: 'stop', error: new AbortError('failed', failure.message) }
-      : endingOfRun(failure);
+    const trouble = troubleOf(failure);
     const now = this.#now();
-    // Found out by the lane, where the key is not renewed.
-    if (remedy === 'renew-access' && failure instanceof S3RequestError) {
+    if (trouble.type === 'end') throw trouble.error;
+    if (trouble.type === 'key') {
       this.agenda.needRun('key', now);
       return;
     }
-    if (!(error instanceof AbortError)) throw error;
-    const { exitCode, suggestions, message } = error;
-    if (exitCode !== ExitCode.unreachable && exitCode !== ExitCode.failed) throw error;
-    const offline = exitCode === ExitCode.unreachable;
-    this.#retry.failed(offline ? 'offline' : 'error', message, now);
-    if (!offline) this.#parts.board.problem(error.code, message, suggestions[0] ?? null);
+    const { kind, error } = trouble;
+    const [cure = null] = error.suggestions;
+    this.#retry.failed(kind, error.message, now);
+    if (kind === 'error') this.#parts.board.problem(error.code, error.message, cure);
     this.agenda.needRun('back', now);
     this.flushes.fail(error);
   }
@@ -365,7 +352,7 @@ export class Watching {
     if (this.#retry.kind === 'offline') {
       try {
         const soon = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(PROBE_WITHIN_MS)]);
-        await this.#storage().head(ACCESS_FILE, soon);
+        await this.#storage.client.head(ACCESS_FILE, soon);
       } catch (error) {
         if (!(error instanceof S3RequestError) || error.ambiguous) {
           this.#retry.failed('offline', this.#retry.message, this.#now());
@@ -379,70 +366,6 @@ export class Watching {
     this.agenda.needRun('back', this.#now());
   }
 
-  #heard(event: BisyncEvent): void {
-    const { board, announcer } = this.#parts;
-    const at = this.#now();
-    const change = (path: string, more: Pick<WatchChange, 'direction' | 'kind' | 'size'>): void => {
-      const first = this.#firsts.get(path);
-      const lagMs = first === undefined ? null : at - first;
-      board.change({ path, ...more, via: this.#via, at, lagMs });
-    };
-    board.emit(event);
-    switch (event.type) {
-      case 'uploaded':
-        announcer.changed({ key: event.path, change: 'put', size: event.size });
-        {
-          change(event.path, { direction: 'up', kind: 'saved', size: event.size });
-          return;
-        }
-      case 'downloaded': {
-        change(event.path, { direction: 'down', kind: 'saved', size: event.size });
-        return;
-      }
-      case 'deleted': {
-        const direction = event.side === 'remote' ? 'up' : 'down';
-        if (direction === 'up') announcer.changed({ key: event.path, change: 'delete' });
-        change(event.path, { direction, kind: 'deleted', size: null });
-        return;
-      }
-      case 'conflict': {
-        const direction = event.kept === 'local' ? 'up' : 'down';
-        change(event.path, { direction, kind: 'conflict', size: null });
-        return;
-      }
-      case 'planned':
-        if (event.actions > 0) this.#showState('syncing');
-        return;
-      case 'progress': {
-        board.moving(event.moving[0] ?? null);
-        return;
-      }
-      default:
-        return;
-    }
-  }
-
-  #storage(): S3Client {
-    this.#s3 ??= this.#parts.runDeps.s3 ?? createS3Client(this.#access);
-    return this.#s3;
-  }
-
-  async #renewed(): Promise<BucketAccess> {
-    const { renewAccess } = this.#parts.options;
-    if (renewAccess === undefined) return this.#access;
-    const access = await renewAccess();
-    // Another bucket is refused by the run that asked.
-    if (access.bucket === this.#access.bucket) this.#use(access);
-    return access;
-  }
-
-  #use(access: BucketAccess): void {
-    if (access.bucket !== this.#access.bucket) return;
-    this.#access = access;
-    this.#s3?.close();
-    this.#s3 = undefined;
-  }
-
   #planComparison(): void {
     const { board, options, random } = this.#parts;
     const last = board.shown.lastComparedAt ?? this.#now();
@@ -453,10 +376,9 @@ export class Watching {
 
   #showState(busy?: 'scanning' | 'syncing'): void {
     const { board } = this.#parts;
-    this.#busy = busy;
     if (busy === undefined) board.moving(null);
     if (this.#paused !== undefined) board.state('paused');
-    else if (this.#busy !== undefined) board.state(this.#busy);
+    else if (busy !== undefined) board.state(busy);
     else if (this.#retry.kind !== undefined) board.state(this.#retry.kind, this.#retry.message);
     // Between the first word of a change and its end nothing is in sync.
     else if (this.agenda.size > 0 || this.agenda.runWanted) board.state('syncing');
@@ -468,50 +390,9 @@ export class Watching {
   }
 
   /** Until then, or until something happens; a machine that slept meanwhile compares everything. */
-  async #sleep(until: number | null): Promise<void> {
-    const { clock } = this.#parts.host;
-    const { signal } = this.#awake;
-    try {
-      for (;;) {
-        const left = (until ?? Infinity) - clock.now();
-        if (left <= 0) return;
-        if ((await sleepWatchfully(clock, left, signal)) === 'slept') {
-          this.agenda.needRun('woke', clock.now());
-          this.#retry.soon(clock.now());
-          return;
-        }
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      if (signal.aborted) this.#awake = new AbortController();
-    }
+  async #rest(until: number | null): Promise<void> {
+    if ((await this.#sleep.sleep(until)) === 'awake') return;
+    this.compare('woke');
+    this.#retry.soon(this.#now());
   }
-}
-
-function firstsOf(hints: readonly (LocalHint | RemoteHint)[]): Map<string, number> {
-  return new Map(hints.map(({ path, first }) => [path, first]));
-}
-
-function paused(): AbortError {
-  return new AbortError('paused', STATE_MEANINGS.paused.sentence, {
-    exitCode: ExitCode.incomplete,
-    suggestions: ['cloud resume'],
-  });
-}
-
-function offline(message: string): AbortError {
-  return new AbortError('offline', message, { exitCode: ExitCode.unreachable });
-}
-
-/** A full disk, a file that cannot be written: it may work again. */
-function isOfTheSystem(failure: unknown): failure is NodeJS.ErrnoException {
-  return failure instanceof Error && 'syscall' in failure && 'code' in failure;
-}
-
-function ended(): AbortError {
-  return new AbortError('watch-ended', 'The watcher was stopped meanwhile.', {
-    exitCode: ExitCode.incomplete,
-    suggestions: ['cloud bisync --watch'],
-  });
 }

@@ -1,0 +1,58 @@
+import { createS3Client, type S3Client } from '../../s3/client.ts';
+import type { BucketAccess } from '../../session/bucket-access.ts';
+import type { WatchOptions } from './watcher.ts';
+
+/** The key to the bucket as it is now, and one client that goes on with its connections. */
+export class StorageAccess {
+  readonly #options: Pick<WatchOptions, 'renewAccess'>;
+  readonly #own: S3Client | undefined;
+  #access: BucketAccess;
+  #client: S3Client | undefined;
+
+  /** @param own a client of the caller, whatever the key is */
+  constructor(options: Pick<WatchOptions, 'access' | 'renewAccess'>, own: S3Client | undefined) {
+    this.#options = options;
+    this.#own = own;
+    this.#access = options.access;
+  }
+
+  get access(): BucketAccess {
+    return this.#access;
+  }
+
+  get client(): S3Client {
+    this.#client ??= this.#own ?? createS3Client(this.#access);
+    return this.#client;
+  }
+
+  /** As the option of a run; undefined when no other key can be asked for. */
+  get renewAccess(): (() => Promise<BucketAccess>) | undefined {
+    const { renewAccess } = this.#options;
+    if (renewAccess === undefined) return undefined;
+    return async () => {
+      const access = await renewAccess();
+      // Another bucket is refused by the run that asked.
+      if (access.bucket === this.#access.bucket) this.#use(access);
+      return access;
+    };
+  }
+
+  /** The key was ended, or ends soon. */
+  async renew(): Promise<void> {
+    try {
+      await this.renewAccess?.();
+    } catch {
+      // The run that meets the old key's end asks again, and says what it hears.
+    }
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  #use(access: BucketAccess): void {
+    this.close();
+    this.#access = access;
+  }
+}
