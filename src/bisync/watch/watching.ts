@@ -1,3 +1,4 @@
+import { AbortError } from '../../output/errors.ts';
 import type { Host } from '../../platform/host.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
@@ -33,6 +34,7 @@ const SOON_MS = 500;
 /** What the lane has settled is folded into the baseline from there on. */
 const OVERLAY_BYTES = 8 * 1024 * 1024;
 const PROBE_WITHIN_MS = 10_000;
+const GUARD_AGAIN_MS = 5000;
 
 export interface WatchingParts {
   options: WatchOptions;
@@ -65,6 +67,8 @@ export class Watching {
   #eventsCome = false;
   #paused: { until: number | null } | undefined;
   #movedOnInRow = 0;
+  /** A guard has stopped the last run. */
+  #guarded = false;
 
   constructor(parts: WatchingParts) {
     this.#parts = parts;
@@ -303,6 +307,7 @@ export class Watching {
       return;
     }
     this.#retry.succeeded();
+    this.#guarded = false;
     if (result.movedOn.length > 0) {
       this.#movedOnInRow += 1;
       const wait = Math.min(DELETE_AFTER_MS * 2 ** this.#movedOnInRow, 60_000);
@@ -334,7 +339,13 @@ export class Watching {
     if (this.#stopping.signal.aborted) return;
     const trouble = troubleOf(failure);
     const now = this.#now();
-    if (trouble.type === 'end') throw trouble.error;
+    if (trouble.type === 'end') {
+      // In the middle of a checkout more may seem to be gone than is: it is looked at once more.
+      if (this.#guarded || !isGuard(trouble.error)) throw trouble.error;
+      this.#guarded = true;
+      this.agenda.needRun('guard', now + GUARD_AGAIN_MS);
+      return;
+    }
     if (trouble.type === 'key') {
       this.agenda.needRun('key', now);
       return;
@@ -395,4 +406,9 @@ export class Watching {
     this.compare('woke');
     this.#retry.soon(this.#now());
   }
+}
+
+function isGuard(error: unknown): boolean {
+  const codes = ['halted-delete-guard', 'halted-root-emptied'];
+  return error instanceof AbortError && codes.includes(error.code);
 }

@@ -130,7 +130,7 @@ describe('storms', () => {
   it('another branch is checked out, and again, while it is being synced', async () => {
     const branch = (name: string): [string, string][] =>
       Array.from({ length: 75 }, (_, each) => [
-        ...[each % 3 === 0 ? `${name}/own-${each}.md` : `src/${each}.md`, `${name} ${each}`],
+        ...[each % 6 === 0 ? `${name}/own-${each}.md` : `src/${each}.md`, `${name} ${each}`],
       ]) as [string, string][];
     const { bucket, a, b, first, second } = await pairOf(Object.fromEntries(branch('main')));
     for (const [from, to] of [
@@ -270,6 +270,18 @@ describe('a watcher', () => {
     await rename(a.root, `${a.root}-away`);
     await mkdir(a.root);
     await expect(first.done).rejects.toMatchObject({ code: 'halted-marker-missing', exitCode: 78 });
+  });
+
+  it('looks once more before a guard ends it: a checkout may be half-way', async () => {
+    const files = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`${n}.md`, `${n}`]));
+    const { bucket, a, first } = await pairOf(files);
+    for (const path of Object.keys(files)) await a.remove(path);
+    await vi.waitFor(() => expect(runs(a)).toBe(2), soon);
+    for (const [path, content] of Object.entries(files)) await a.write(path, `${content} anew`);
+    await vi.waitFor(async () => expect(await bucket.get('7.md')).toBe('7 anew'), soon);
+    await idle(first);
+    for (const path of Object.keys(files)) await a.remove(path);
+    await expect(first.done).rejects.toMatchObject({ code: 'halted-root-emptied' });
   });
 
   it('follows the rules as they change', async () => {
