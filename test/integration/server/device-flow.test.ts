@@ -432,6 +432,17 @@ describe('brute force', () => {
     expect((await poll(codes.device_code)).body).toMatchObject({ error: 'access_denied' });
   });
 
+  it('is not let in with the right password once the tries are used up', async () => {
+    const codes = await begin();
+    const browser = await new Browser().open('/device');
+    await browser.send({ user_code: codes.user_code });
+    // Five others are being looked at in this moment.
+    await db.updateTable('device_codes').set({ attempts: 5 }).execute();
+    const fields = { username: 'ada', password: PASSWORD, confirmed: 'yes', action: 'continue' };
+    expect((await browser.send(fields)).status).toBe(403);
+    expect((await poll(codes.device_code)).body).toMatchObject({ error: 'access_denied' });
+  });
+
   it('makes no endless number of codes', async () => {
     clock.advance(600_000);
     const ask = () => client.form('/api/v1/auth/device_authorization', { client_id: CLIENT_ID });
