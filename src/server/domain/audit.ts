@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 
-/** Who did it: `user:<id>`, `credential:<id>` or `server`. */
+/** Who did it: `user:<id>`, `credential:<id>`, `server`, or `anonymous` on the device page. */
 export interface Actor {
   actor: string;
   /** Undefined when no request caused it. */

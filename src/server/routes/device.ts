@@ -147,7 +147,7 @@ class DevicePage {
   async signIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const form = formOf(request);
     const { browser, code, userCode } = await this.#device(request, 'sign-in', form);
-    if (field(form, 'action') === 'deny') return this.#deny(request, reply, code, undefined);
+    if (field(form, 'action') === 'deny') return this.#deny(request, reply, code);
     const username = field(form, 'username');
     const again = (status: number, error: string): FastifyReply => {
       const state = this.#form(browser, { step: 'sign-in', code: code.id, userCode }, error);
@@ -180,7 +180,9 @@ class DevicePage {
     const { code } = opened;
     const user = await findUser(this.#deps.db, opened.user ?? '');
     if (user?.status !== 'active') throw over();
-    if (field(form, 'action') !== 'approve') return this.#deny(request, reply, code, undefined);
+    if (field(form, 'action') !== 'approve') {
+      return this.#deny(request, reply, code, undefined, user);
+    }
     this.#deps.limits.take('device-account', user.id);
     const wanted = field(form, 'tenant');
     const choices = await this.#choices(user, code);
@@ -255,10 +257,14 @@ class DevicePage {
     request: FastifyRequest,
     reply: FastifyReply,
     code: DeviceCode,
-    because: string | undefined,
+    because?: string,
+    user?: UserRow,
   ): Promise<FastifyReply> {
-    const actor = { actor: 'device-page', requestId: request.id };
-    if (!(await decideDeviceCode(this.#deps, code, { approve: false }, actor))) throw over();
+    const by = {
+      actor: user === undefined ? 'anonymous' : `user:${user.id}`,
+      requestId: request.id,
+    };
+    if (!(await decideDeviceCode(this.#deps, code, { approve: false }, by))) throw over();
     const text = because ?? 'The device was not let in. If it was not yours, nothing has happened.';
     return sendPage(
       reply,

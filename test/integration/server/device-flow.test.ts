@@ -184,6 +184,13 @@ describe('the device flow', () => {
     }
     await browser.send({ action: 'deny' });
     expect(browser.text).toContain('Denied');
+    const denied = await db
+      .selectFrom('audit_events')
+      .select('actor')
+      .where('type', '=', 'DeviceDeniedEvent')
+      .orderBy('seq', 'desc')
+      .executeTakeFirst();
+    expect(denied?.actor).toMatch(signedIn ? /^user:/ : /^anonymous$/);
     expect((await poll(codes.device_code)).body).toMatchObject({ error: 'access_denied' });
     await browser.open('/device');
     await browser.send({ user_code: codes.user_code });
