@@ -10,8 +10,11 @@ export interface TerminalRun {
   screen: string;
 }
 
-/** What is typed once a text is seen. The last ones in order may wait for the same text again. */
-export type Typing = readonly [seen: string | RegExp, typed: string | (() => Promise<string>)];
+/** What is typed once a text is seen after what was typed before, in this order. */
+export type Typing = readonly [
+  seen: string | RegExp,
+  typed: string | ((screen: string) => Promise<string>),
+];
 
 /**
  * Runs the built command line on a terminal of 80 × 24 (util-linux's `script`), and types what a
@@ -28,7 +31,7 @@ export async function runOnTerminal(
     extendEnv: false,
     reject: false,
     stdin: 'pipe',
-    timeout: 120_000,
+    timeout: 90_000,
   });
   let screen = '';
   let from = 0;
@@ -40,7 +43,7 @@ export async function runOnTerminal(
     if (typeof seen === 'string' ? !rest.includes(seen) : !seen.test(rest)) return;
     next += 1;
     from = stripVTControlCharacters(screen).length;
-    const text = typeof typed === 'string' ? typed : await typed();
+    const text = typeof typed === 'string' ? typed : await typed(stripVTControlCharacters(screen));
     if (text !== '') run.stdin.write(text);
     await type();
   };
