@@ -2,8 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
-  static override summary =
-    'Sign in to a server: in a browser, with a password or with an API key.';
+  static override summary = 'Sign in: by a code in the browser, a password or an API key.';
   static override description =
     'On a terminal a code is shown, to be approved in a browser on this or any other device. Passwords and keys are read from standard input, from CLOUD_TOKEN or from a hidden prompt, never from a flag.';
   static override flags = {

@@ -1,4 +1,5 @@
 import { Help } from '@oclif/core/help';
+import { wrap } from './format.ts';
 import { HELP_TOPICS } from './help-topics.ts';
 
 /** What a person needs first, in the order of need; everything else is one level down. */
@@ -37,7 +38,12 @@ export default class CloudHelp extends Help {
     this.log('');
     this.log(this.section('COMMANDS', rows(first)));
     this.log('');
-    this.log(this.section('MORE', rows([...entries.values()])));
+    const more = [...entries.values()];
+    const isTopic = ([name]: Entry): boolean => name.endsWith('…');
+    this.log(this.section('MORE', rows(more.filter(isTopic))));
+    // By name only: with a line each, the page would be longer than a screen.
+    const names = more.filter((each) => !isTopic(each)).map(([name]) => name);
+    this.log(wrap(`  ${names.join(', ')}`, 80, '  '));
     this.log('');
     this.log(this.section('TOPICS', rows(HELP_TOPICS.map((each) => [each.name, each.summary]))));
     this.log('');
