@@ -1,6 +1,7 @@
 import { count } from '../output/format.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Profile } from './profiles.ts';
+import { contentKey } from './renames.ts';
 import type { Baseline, Listing } from './versions.ts';
 
 /** Why a plan must not run without a person's approval. */
@@ -15,7 +16,9 @@ export interface GuardStop {
 
 /**
  * Looks at what a plan deletes on each side, by number and by share of the agreed files. A renamed
- * file is no delete, and a single one always passes: in a small folder any share would be too much.
+ * file is no delete, nor is one whose content stays under another name on both sides: another device
+ * may have renamed it, and its new name came with an earlier run or by the lane. A single one always
+ * passes: in a small folder any share would be too much.
  */
 export function checkGuards(
   plan: Plan,
@@ -26,7 +29,7 @@ export function checkGuards(
   const forgotten = plan.actions.filter(({ type }) => type === 'forget').length;
   const total = state.baseline.size - forgotten;
   for (const side of ['local', 'remote'] as const) {
-    const paths = deletesOn(side, plan);
+    const paths = deletesOn(side, plan, state.baseline);
     const emptied = side === 'local' ? state.remote : state.local;
     if (emptied.size === 0 && total > 1 && paths.length > 0) {
       const message =
@@ -47,14 +50,32 @@ export function checkGuards(
   return undefined;
 }
 
-function deletesOn(side: 'local' | 'remote', plan: Plan): string[] {
+function deletesOn(side: 'local' | 'remote', plan: Plan, baseline: Baseline): string[] {
   const type: Action['type'] = side === 'local' ? 'delete-local' : 'delete-remote';
   const renamed = new Set(
     plan.renames.filter((rename) => rename.side !== side).map(({ from }) => from),
   );
-  return plan.actions
+  const paths = plan.actions
     .filter((action) => action.type === type && !renamed.has(action.path))
     .map(({ path }) => path);
+  return paths.length === 0 ? [] : withoutCopies(paths, plan, baseline);
+}
+
+/** Each path that stays as it is speaks for one delete of the same content. */
+function withoutCopies(paths: readonly string[], plan: Plan, baseline: Baseline): string[] {
+  const changing = new Set(plan.actions.map(({ path }) => path));
+  const staying = new Map<string, number>();
+  for (const [path, entry] of baseline) {
+    const key = contentKey(path, entry);
+    if (key === undefined || changing.has(path)) continue;
+    staying.set(key, (staying.get(key) ?? 0) + 1);
+  }
+  return paths.filter((path) => {
+    const key = contentKey(path, baseline.get(path)) ?? '';
+    const left = staying.get(key) ?? 0;
+    if (left > 0) staying.set(key, left - 1);
+    return left === 0;
+  });
 }
 
 function where(side: 'local' | 'remote'): string {

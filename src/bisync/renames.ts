@@ -59,8 +59,8 @@ function sameContent(
   return pairs;
 }
 
-/** Empty files are all alike, so with them the name must be the same. */
-function contentKey(
+/** Tells what is the same content. Empty files are all alike, so with them the name counts too. */
+export function contentKey(
   path: string,
   version: Version | BaselineEntry | undefined,
 ): string | undefined {

@@ -9,7 +9,8 @@ export interface AtomicWriteOptions {
 /**
  * The one way a file of ours is written: a temporary file in the same folder, fsync, rename over
  * the target, fsync of the folder. A reader and a crash see the old file or the new one, whole.
- * The temporary name is `.<name>.<random>.tmp`; on failure it is removed and the target untouched.
+ * The temporary name is `.<name>.<random>.tmp`, without a second dot where the name has one, so that
+ * it keeps a prefix that is never synced. On failure it is removed and the target untouched.
  *
  * @throws the system error (ENOSPC, EACCES, EROFS …) of the step that failed
  */
@@ -20,7 +21,8 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const mode = options.mode ?? 0o600;
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${uniqueSuffix()}.tmp`);
+  const hidden = basename(path).startsWith('.') ? basename(path) : `.${basename(path)}`;
+  const temporary = join(folder, `${hidden}.${uniqueSuffix()}.tmp`);
   try {
     const file = await open(temporary, 'wx', mode);
     try {

@@ -56,7 +56,7 @@ test('a whole session leaves no secret in a command line, a file, a log or an ou
     const key = server.apiKeyOf('acme');
     await run(['setup', '--mode', 'bisync', '--token-stdin', '--yes'], 0, key);
     await writeFile(join(folder, 'second.md'), 'more\n');
-    await run(['bisync'], 0);
+    await run(['bisync', '--full'], 0);
     await run(['bisync', '--json'], 0);
     await run(['mount', '--profile', 'fast', '--path', mountPoint], 0);
     await writeFile(join(mountPoint, 'through-the-mount.md'), 'written there\n');

@@ -77,3 +77,26 @@ it('what would go is named one by one, or by folder when it is much', () => {
   const wide = Array.from({ length: 40 }, (_, index) => `d${index}/f`);
   expect(wouldGo(wide).at(-1)).toBe('  and 32 files more');
 });
+
+it('a folder whose copy came before its delete was told of is no mass deletion', () => {
+  const agreed: Files = { keep: 'k', 'keep-too': 'kk' };
+  for (let index = 0; index < 50; index += 1) {
+    agreed[`old/f${index}`] = `text ${index}`;
+    agreed[`new/f${index}`] = `text ${index}`;
+  }
+  const local = Object.fromEntries(
+    Object.entries(agreed).filter(([path]) => !path.startsWith('old/')),
+  );
+  const guarded = (sides: { agreed: Files; local: Files }) =>
+    checkGuards(planOf(sides.agreed, sides.local), PROFILES.balanced, {
+      ...{ baseline: side(sides.agreed), local: side(sides.local), remote: side(sides.agreed) },
+    });
+  expect(guarded({ agreed, local })).toBeUndefined();
+  // Both of them gone, nothing speaks for either.
+  const nothing = { keep: 'k', 'keep-too': 'kk' };
+  expect(guarded({ agreed, local: nothing })?.paths).toHaveLength(100);
+  // One copy speaks for one file.
+  const twice = { ...agreed, 'more/f0': 'text 0', 'more/f1': 'text 1' };
+  const left = { keep: 'k', 'new/f0': 'text 0', 'new/f1': 'text 1' };
+  expect(guarded({ agreed: twice, local: left })?.paths).toHaveLength(99);
+});
