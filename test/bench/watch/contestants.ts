@@ -95,7 +95,11 @@ export async function looping(
   const api = createApiClient({ server: server.url, token: () => Promise.resolve(key) });
   const keys = await api.createMountCredential({});
   const config = join(home, 'rclone.conf');
-  const section = ['[theirs]', 'type = s3', 'provider = Other', 'env_auth = true', 'region = auto'];
+  // Keys of one bucket may not make one, which rclone tries otherwise.
+  const section = [
+    ...['[theirs]', 'type = s3', 'provider = Other', 'env_auth = true', 'region = auto'],
+    'no_check_bucket = true',
+  ];
   await writeFile(config, [...section, `endpoint = ${keys.endpoint_url}`, ''].join('\n'));
   const filters = join(home, 'bisync-filters.txt');
   const names = ['.DS_Store', '.git/**', '__pycache__/**', '*.pyc', '.pytest_cache/**'];
