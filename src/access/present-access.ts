@@ -1,94 +1,79 @@
 import type { ApiKey, ApiKeyWithSecret } from '../api/contract/api-keys.ts';
 import type { AuthSession } from '../api/contract/auth.ts';
 import type { Output } from '../output/output.ts';
-import { count } from '../output/format.ts';
-import { formatFields, type Column, type Row } from '../output/table.ts';
+import { count, shortTime } from '../output/format.ts';
+import { formatFields } from '../output/table.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
 import type { RotatedApiKey } from './api-keys.ts';
 import type { ListedCredential } from './credentials.ts';
 import type { RotatedCredential, RotateStep } from './rotate-credential.ts';
 import type { RevokedSessions } from './sessions.ts';
 
-export const SESSION_COLUMNS: readonly Column[] = [
-  { key: 'id', title: 'ID' },
-  { key: 'device', title: 'DEVICE' },
-  { key: 'address', title: 'FROM' },
-  { key: 'tenant', title: 'TENANT' },
-  { key: 'last_used_at', title: 'LAST USED' },
-  { key: 'here', title: '' },
-];
+const shortId = ({ id }: { id: string }): string => id.slice(0, 12);
 
-export function sessionRow(session: AuthSession, out: Output): Row {
-  const { id, device_name: name, device_system: system, method, address, current } = session;
-  const row = {
-    ...{ id, method, address, current },
-    ...{ device: name ?? system ?? method, system, tenant: session.tenant?.slug ?? null },
-    created_at: session.created_at,
-    last_used_at: session.last_used_at,
-    expires_at: session.expires_at,
-  };
-  return forPeople(out, row, { here: current ? 'this one' : '' });
+export const SESSIONS: View<AuthSession> = {
+  fields: {
+    ...fieldsNamed('id', 'method', 'address', 'current'),
+    device: deviceOf,
+    system: ({ device_system: system }) => system,
+    tenant: ({ tenant }) => tenant?.slug ?? null,
+    ...fieldsNamed('created_at', 'last_used_at', 'expires_at'),
+  },
+  columns: [
+    { title: 'ID', show: shortId },
+    { key: 'device', title: 'DEVICE' },
+    { key: 'address', title: 'FROM' },
+    { key: 'tenant', title: 'TENANT' },
+    { key: 'last_used_at', title: 'LAST USED' },
+    { title: '', show: ({ current }) => (current ? 'this one' : '') },
+  ],
+  empty: 'There is no session.',
+};
+
+function deviceOf(session: AuthSession): string {
+  return session.device_name ?? session.device_system ?? session.method;
 }
-
-export const API_KEY_COLUMNS: readonly Column[] = [
-  { key: 'id', title: 'ID' },
-  { key: 'label', title: 'LABEL' },
-  { key: 'key', title: 'KEY' },
-  { key: 'tenant', title: 'TENANT' },
-  { key: 'scopes', title: 'SCOPES' },
-  { key: 'expires_at', title: 'ENDS' },
-  { key: 'last_used_at', title: 'LAST USED' },
-];
 
 /** What may be shown of a key: how it begins and ends. */
-export function apiKeyRow(key: ApiKey, out: Output): Row {
-  const { id, label, current, owner, prefix, last4 } = key;
-  const row = {
-    ...{ id, label, key: `${prefix}…${last4}`, tenant: key.tenant?.slug ?? null },
-    scopes: key.scopes.join(' '),
-    ...{ owner, current },
-    created_at: key.created_at,
-    expires_at: key.expires_at,
-    last_used_at: key.last_used_at,
-    replaced_by: key.replaced_by,
-  };
-  return forPeople(out, row, { last_used_at: day(key.last_used_at) || 'never' });
-}
+export const API_KEYS: View<ApiKey> = {
+  fields: {
+    ...fieldsNamed('id', 'label'),
+    key: ({ prefix, last4 }) => `${prefix}…${last4}`,
+    tenant: ({ tenant }) => tenant?.slug ?? null,
+    scopes: ({ scopes }) => scopes.join(' '),
+    ...fieldsNamed('owner', 'current'),
+    ...fieldsNamed('created_at', 'expires_at', 'last_used_at', 'replaced_by'),
+  },
+  columns: [
+    { title: 'ID', show: shortId },
+    { key: 'label', title: 'LABEL' },
+    { key: 'key', title: 'KEY' },
+    { key: 'tenant', title: 'TENANT' },
+    { key: 'scopes', title: 'SCOPES' },
+    { key: 'expires_at', title: 'ENDS' },
+    { title: 'LAST USED', show: ({ last_used_at: time }) => shortTime(time ?? 'never') },
+  ],
+  empty: 'There is no API key.',
+};
 
-export const CREDENTIAL_COLUMNS: readonly Column[] = [
-  { key: 'id', title: 'ID' },
-  { key: 'description', title: 'FOR' },
-  { key: 'permission', title: 'MAY' },
-  { key: 'expires_at', title: 'ENDS' },
-  { key: 'last_used_at', title: 'LAST USED' },
-  { key: 'here', title: '' },
-];
+export const CREDENTIALS: View<ListedCredential> = {
+  fields: {
+    ...fieldsNamed('id', 'access_key', 'description', 'permission', 'prefix'),
+    ...fieldsNamed('created_at', 'expires_at', 'last_used_at', 'replaces', 'mine', 'this_machine'),
+  },
+  columns: [
+    { title: 'ID', show: shortId },
+    { key: 'description', title: 'FOR' },
+    { title: 'MAY', show: ({ permission }) => (permission === 'rw' ? 'write' : 'read') },
+    { key: 'expires_at', title: 'ENDS' },
+    { key: 'last_used_at', title: 'LAST USED' },
+    { title: '', show: whoseKey },
+  ],
+  empty: 'There is no key.',
+};
 
-export function credentialRow(credential: ListedCredential, out: Output): Row {
-  const { id, access_key, description, permission, prefix, mine, this_machine } = credential;
-  const row = {
-    ...{ id, access_key, description, permission, prefix },
-    created_at: credential.created_at,
-    expires_at: credential.expires_at,
-    last_used_at: credential.last_used_at,
-    replaces: credential.replaces,
-    ...{ mine, this_machine },
-  };
-  return forPeople(out, row, {
-    permission: permission === 'rw' ? 'write' : 'read',
-    here: this_machine ? 'this machine' : mine ? '' : "somebody else's",
-  });
-}
-
-/** Programs get the values as they are, people shorter ones and their own columns. */
-function forPeople(out: Output, row: Row, own: Row): Row {
-  if (out.options.format !== 'table') return row;
-  const dates = Object.entries(row).filter(([key]) => key.endsWith('_at'));
-  const short = dates.map(([key, value]) => [key, day(value)] as const);
-  return { ...row, id: String(row['id']).slice(0, 12), ...Object.fromEntries(short), ...own };
-}
-
-function day(value: Row[string]): string {
-  return typeof value === 'string' ? value.slice(0, 16).replace('T', ' ') : '';
+function whoseKey({ mine, this_machine: here }: ListedCredential): string {
+  return here ? 'this machine' : mine ? '' : "somebody else's";
 }
 
 export function presentRevokedSessions({ revoked, signed_out: out }: RevokedSessions): string {
@@ -105,7 +90,7 @@ export function printNewApiKey(key: ApiKeyWithSecret, out: Output): void {
       ['Label', rest.label],
       ['Tenant', rest.tenant?.slug],
       ['Allowed', rest.scopes.join(', ')],
-      ['Ends', `${day(rest.expires_at)} UTC`],
+      ['Ends', `${shortTime(rest.expires_at)} UTC`],
     ]),
   );
   out.note('\nThe API key, shown this once (sign in with `cloud login --token-stdin`):');
@@ -114,7 +99,7 @@ export function printNewApiKey(key: ApiKeyWithSecret, out: Output): void {
 
 export function printRotatedApiKey(rotated: RotatedApiKey, out: Output): void {
   const { key, replaced, stored } = rotated;
-  const until = `${day(replaced.valid_until)} UTC`;
+  const until = `${shortTime(replaced.valid_until)} UTC`;
   if (!stored) {
     printNewApiKey(key, out);
     out.note(`The old key ${replaced.id} can be used until ${until}.`);

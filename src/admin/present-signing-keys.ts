@@ -1,13 +1,17 @@
 import type { SigningKey } from '../api/contract/signing-keys.ts';
-import type { Column } from '../output/table.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
 
-export const SIGNING_KEY_COLUMNS: readonly Column[] = [
-  { key: 'id', title: 'KEY' },
-  { key: 'status', title: 'STATUS' },
-  { key: 'created_at', title: 'CREATED' },
-  { key: 'activated_at', title: 'SIGNS SINCE' },
-  { key: 'retired_at', title: 'RETIRED' },
-];
+export const SIGNING_KEYS: View<SigningKey> = {
+  fields: fieldsNamed('id', 'status', 'algorithm', 'created_at', 'activated_at', 'retired_at'),
+  columns: [
+    { key: 'id', title: 'KEY' },
+    { key: 'status', title: 'STATUS' },
+    { key: 'created_at', title: 'CREATED' },
+    { key: 'activated_at', title: 'SIGNS SINCE' },
+    { key: 'retired_at', title: 'RETIRED' },
+  ],
+  empty: 'There are no keys.',
+};
 
 export function presentRotation(rotation: {
   signing_keys: readonly SigningKey[];

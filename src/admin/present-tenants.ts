@@ -1,16 +1,24 @@
 import type { CreatedTenant, Tenant } from '../api/contract/admin.ts';
 import type { Output } from '../output/output.ts';
-import { formatFields, type Column } from '../output/table.ts';
+import { formatFields } from '../output/table.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
 
-export const TENANT_COLUMNS: readonly Column[] = [
-  { key: 'slug', title: 'SLUG' },
-  { key: 'name', title: 'NAME' },
-  { key: 'status', title: 'STATUS' },
-  { key: 'policy', title: 'POLICY' },
-  { key: 'bucket_name', title: 'BUCKET' },
-  { key: 'region', title: 'REGION' },
-  { key: 'created_at', title: 'CREATED' },
-];
+export const TENANTS: View<Tenant> = {
+  fields: {
+    ...fieldsNamed('id', 'slug', 'name', 'status', 'policy', 'bucket_name', 'region'),
+    ...fieldsNamed('created_at'),
+  },
+  columns: [
+    { key: 'slug', title: 'SLUG' },
+    { key: 'name', title: 'NAME' },
+    { key: 'status', title: 'STATUS' },
+    { key: 'policy', title: 'POLICY' },
+    { key: 'bucket_name', title: 'BUCKET' },
+    { key: 'region', title: 'REGION' },
+    { key: 'created_at', title: 'CREATED' },
+  ],
+  empty: 'There are no tenants yet.',
+};
 
 export function presentTenant(tenant: Tenant, out: Output): string {
   const title = out.style('bold', `Tenant ${tenant.slug} was added.`);

@@ -9,6 +9,7 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { count, wrap } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
 import type { Host } from '../platform/host.ts';
 import { readConfiguration } from '../session/configuration.ts';
 
@@ -22,6 +23,17 @@ export interface ProfileInfo {
   summary: string;
   settings: Record<string, string | number | boolean>;
 }
+
+export const PROFILES: View<ProfileInfo> = {
+  fields: fieldsNamed('kind', 'name', 'default', 'origin', 'summary'),
+  columns: [
+    { key: 'kind', title: 'KIND' },
+    { key: 'name', title: 'NAME' },
+    { key: 'default', title: 'DEFAULT' },
+    { key: 'summary', title: 'WHAT IT DOES' },
+  ],
+  empty: '',
+};
 
 /**
  * All profiles of both kinds, those of the configuration included.

@@ -1,5 +1,6 @@
 import { count, wrap } from '../output/format.ts';
 import type { Output, Style } from '../output/output.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
 import { GROUPS } from './check.ts';
 import { CHECKS, type DoctorEvent, type DoctorResult, type Fixed } from './examine.ts';
 import type { Finding, Level } from './finding.ts';
@@ -15,12 +16,7 @@ const INDENT = ' '.repeat(12);
 /** The report: for programs a document, as TSV a row for each finding, else for people. */
 export function showDoctor(result: DoctorResult, out: Output): void {
   if (out.options.format === 'tsv') {
-    const columns = ['check', 'level', 'summary', 'cause', 'cure', 'command'];
-    out.rows(
-      result.findings.map(flat),
-      columns.map((key) => ({ key, title: key })),
-      '',
-    );
+    out.list(result.findings, FINDINGS);
     return;
   }
   out.result(result, presentDoctor, documentOf);
@@ -36,9 +32,16 @@ function documentOf({ findings, worst, fixed, exitCode }: DoctorResult): unknown
   };
 }
 
-function flat({ check, level, summary, cause, cure }: Finding): Record<string, string | undefined> {
-  return { check, level, summary, cause, cure: cure?.sentence, command: cure?.command };
-}
+const FINDINGS: View<Finding> = {
+  fields: {
+    ...fieldsNamed('check', 'level', 'summary'),
+    cause: ({ cause }) => cause ?? null,
+    cure: ({ cure }) => cure?.sentence ?? null,
+    command: ({ cure }) => cure?.command ?? null,
+  },
+  columns: [],
+  empty: '',
+};
 
 export function presentDoctor(result: DoctorResult, out: Output): string {
   const { findings } = result;

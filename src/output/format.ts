@@ -20,6 +20,11 @@ export function formatDuration(ms: number): string {
   return `${Math.round(ms / 3_600_000)} h`;
 }
 
+/** An RFC 3339 time for people, in UTC as it is: `2026-01-31 12:00`. */
+export function shortTime(time: string): string {
+  return time.slice(0, 16).replace('T', ' ');
+}
+
 /** `1 file`, `2 files`, `1,204 files`. */
 export function count(number: number, singular: string, plural = `${singular}s`): string {
   return `${number.toLocaleString('en-US')} ${number === 1 ? singular : plural}`;

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { redact } from './redact.ts';
-import { formatTable, formatTsv, type Cell, type Column, type Row } from './table.ts';
+import { formatTable, formatTsv, type Cell, type Row } from './table.ts';
+import { toRecord, toTable, toTsvRow, tsvColumns, type View } from './view.ts';
 
 export type OutputFormat = 'table' | 'tsv' | 'json';
 
@@ -119,13 +120,33 @@ export class Output {
     this.options.stdout.write(this.json ? `${JSON.stringify(data, null, 2)}\n` : `${value}\n`);
   }
 
-  /** Rows as a table, as TSV, or as a JSON array with the same fields. */
-  rows(rows: readonly Row[], columns: readonly Column[], empty: string): void {
-    if (this.json) this.options.stdout.write(`${redact(JSON.stringify(rows, null, 2))}\n`);
-    else if (this.options.format === 'tsv') {
-      this.options.stdout.write(`${redact(formatTsv(rows, columns))}\n`);
-    } else if (rows.length === 0) this.note(empty);
-    else this.options.stdout.write(`${redact(formatTable(rows, columns, this.width))}\n`);
+  /** Things of one kind: a table, TSV with a header, or a JSON array of objects; the same fields. */
+  list<T>(items: readonly T[], view: View<T>): void {
+    if (this.options.format === 'table') {
+      if (items.length === 0) this.note(view.empty);
+      else {
+        const { rows, columns } = toTable(view, items);
+        this.options.stdout.write(`${redact(formatTable(rows, columns, this.width))}\n`);
+      }
+      return;
+    }
+    const text = this.json
+      ? JSON.stringify(
+          items.map((item) => toRecord(view, item)),
+          null,
+          2,
+        )
+      : formatTsv(
+          items.map((item) => toTsvRow(view, item)),
+          tsvColumns(view),
+        );
+    this.options.stdout.write(`${redact(text)}\n`);
+  }
+
+  /** One of them: what `present` says for people, one row of TSV, or a flat JSON object. */
+  show<T>(item: T, view: View<T>, present: (item: T, output: Output) => string): void {
+    if (this.options.format === 'tsv') this.list([item], view);
+    else this.result(item, present, (same) => toRecord(view, same));
   }
 }
 

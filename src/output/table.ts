@@ -55,9 +55,9 @@ export function formatTable(rows: readonly Row[], columns: readonly Column[], wi
   return [line(columns.map((column) => column.title)), ...cells.map(line)].join('\n');
 }
 
-/** Tab-separated with a header, for pipes; tabs and line ends inside a cell become spaces. */
+/** Tab-separated with a header, for pipes; control characters inside a cell become spaces. */
 export function formatTsv(rows: readonly Row[], columns: readonly Column[]): string {
-  const clean = (text: string): string => text.replace(/[\t\r\n]+/g, ' ');
+  const clean = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
   return [
     columns.map((column) => column.key).join('\t'),
     ...rows.map((row) => columns.map((column) => clean(cellText(row[column.key]))).join('\t')),

@@ -1,9 +1,34 @@
-import { formatFields } from '../output/table.ts';
 import type { Output } from '../output/output.ts';
+import { formatFields } from '../output/table.ts';
+import { fieldsNamed, type View } from '../output/view.ts';
+import type { ListedContext } from './contexts.ts';
 import type { DeviceCode } from './device-flow.ts';
+import type { SettingValue } from './setting-layers.ts';
 import type { SignedIn } from './sign-in.ts';
 import type { Revocation, SignedOut } from './sign-out.ts';
 import type { WhoAmI } from './who-am-i.ts';
+
+export const CONTEXTS: View<ListedContext> = {
+  fields: fieldsNamed('name', 'current', 'account', 'tenant', 'server'),
+  columns: [
+    { title: '', show: ({ current }) => (current ? '*' : '') },
+    { key: 'name', title: 'NAME' },
+    { key: 'account', title: 'ACCOUNT' },
+    { key: 'tenant', title: 'TENANT' },
+    { key: 'server', title: 'SERVER' },
+  ],
+  empty: 'There is none yet: cloud setup',
+};
+
+export const SETTING_VALUES: View<SettingValue> = {
+  fields: fieldsNamed('key', 'value', 'origin', 'about'),
+  columns: [
+    { key: 'key', title: 'SETTING' },
+    { title: 'VALUE', show: ({ value }) => value },
+    { key: 'origin', title: 'FROM' },
+  ],
+  empty: '',
+};
 
 /** The code, large, and where it goes. */
 export function presentDeviceCode(code: DeviceCode, out: Output): string {

@@ -11,9 +11,8 @@ export default class ApiKeysList extends BaseCommand<typeof ApiKeysList> {
   override async run(): Promise<void> {
     const { openSession } = await import('../../session/open.ts');
     const { listApiKeys } = await import('../../access/api-keys.ts');
-    const { API_KEY_COLUMNS, apiKeyRow } = await import('../../access/present-access.ts');
+    const { API_KEYS } = await import('../../access/present-access.ts');
     const session = await openSession(this.host, this.flags, { signal: this.signal });
-    const rows = (await listApiKeys(session)).map((each) => apiKeyRow(each, this.out));
-    this.out.rows(rows, API_KEY_COLUMNS, 'There is no API key.');
+    this.out.list(await listApiKeys(session), API_KEYS);
   }
 }

@@ -13,15 +13,7 @@ export default class ConfigList extends BaseCommand<typeof ConfigList> {
 
   override async run(): Promise<void> {
     const { listSettings } = await import('../../session/setting-layers.ts');
-    const settings = await listSettings(this.host, this.flags, this.argv);
-    this.out.rows(
-      settings.map((each) => ({ ...each })),
-      [
-        { key: 'key', title: 'SETTING' },
-        { key: 'value', title: 'VALUE' },
-        { key: 'origin', title: 'FROM' },
-      ],
-      '',
-    );
+    const { SETTING_VALUES } = await import('../../session/present-session.ts');
+    this.out.list(await listSettings(this.host, this.flags, this.argv), SETTING_VALUES);
   }
 }

@@ -11,20 +11,7 @@ export default class ContextList extends BaseCommand<typeof ContextList> {
 
   override async run(): Promise<void> {
     const { listContexts } = await import('../../session/contexts.ts');
-    const contexts = await listContexts(this.host);
-    const people = this.out.options.format === 'table';
-    this.out.rows(
-      contexts.map((each) =>
-        people ? { ...each, current: each.current ? '*' : '' } : { ...each },
-      ),
-      [
-        { key: 'current', title: '' },
-        { key: 'name', title: 'NAME' },
-        { key: 'account', title: 'ACCOUNT' },
-        { key: 'tenant', title: 'TENANT' },
-        { key: 'server', title: 'SERVER' },
-      ],
-      'There is none yet: cloud setup',
-    );
+    const { CONTEXTS } = await import('../../session/present-session.ts');
+    this.out.list(await listContexts(this.host), CONTEXTS);
   }
 }

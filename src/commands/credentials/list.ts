@@ -11,9 +11,8 @@ export default class CredentialsList extends BaseCommand<typeof CredentialsList>
   override async run(): Promise<void> {
     const { openSession } = await import('../../session/open.ts');
     const { listCredentials } = await import('../../access/credentials.ts');
-    const { CREDENTIAL_COLUMNS, credentialRow } = await import('../../access/present-access.ts');
+    const { CREDENTIALS } = await import('../../access/present-access.ts');
     const session = await openSession(this.host, this.flags, { signal: this.signal });
-    const rows = (await listCredentials(session)).map((each) => credentialRow(each, this.out));
-    this.out.rows(rows, CREDENTIAL_COLUMNS, 'There is no key.');
+    this.out.list(await listCredentials(session), CREDENTIALS);
   }
 }

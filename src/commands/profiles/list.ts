@@ -10,20 +10,7 @@ export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
   ];
 
   override async run(): Promise<void> {
-    const { listProfiles } = await import('../../cli/profile-list.ts');
-    const profiles = await listProfiles(this.host);
-    const rows = profiles.map(({ name, kind, default: isDefault, origin, summary }) => {
-      return { kind, name, default: isDefault, origin, summary };
-    });
-    this.out.rows(
-      this.out.json ? rows : rows.map((row) => ({ ...row, default: row.default ? 'yes' : '' })),
-      [
-        { key: 'kind', title: 'KIND' },
-        { key: 'name', title: 'NAME' },
-        { key: 'default', title: 'DEFAULT' },
-        { key: 'summary', title: 'WHAT IT DOES' },
-      ],
-      '',
-    );
+    const { listProfiles, PROFILES } = await import('../../cli/profile-list.ts');
+    this.out.list(await listProfiles(this.host), PROFILES);
   }
 }

@@ -10,9 +10,9 @@ export default class AdminTenantList extends BaseCommand<typeof AdminTenantList>
 
   override async run(): Promise<void> {
     const { openAdminClient } = await import('../../../admin/admin-client.ts');
-    const { TENANT_COLUMNS } = await import('../../../admin/present-tenants.ts');
+    const { TENANTS } = await import('../../../admin/present-tenants.ts');
     const client = await openAdminClient(this.host, this.flags, this.signal);
     const { tenants } = await client.listTenants();
-    this.out.rows(tenants, TENANT_COLUMNS, 'There are no tenants yet.');
+    this.out.list(tenants, TENANTS);
   }
 }

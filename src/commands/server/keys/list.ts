@@ -10,9 +10,9 @@ export default class ServerKeysList extends BaseCommand<typeof ServerKeysList> {
 
   override async run(): Promise<void> {
     const { openAdminClient } = await import('../../../admin/admin-client.ts');
-    const { SIGNING_KEY_COLUMNS } = await import('../../../admin/present-signing-keys.ts');
+    const { SIGNING_KEYS } = await import('../../../admin/present-signing-keys.ts');
     const client = await openAdminClient(this.host, this.flags, this.signal);
     const { signing_keys: keys } = await client.listSigningKeys();
-    this.out.rows(keys, SIGNING_KEY_COLUMNS, 'There are no keys.');
+    this.out.list(keys, SIGNING_KEYS);
   }
 }
