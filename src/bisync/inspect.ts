@@ -10,6 +10,7 @@ import { ACCESS_FILE } from './filters/own-files.ts';
 import { readJournal } from './journal.ts';
 import { readMarker, readRecord, readStatus, type PairRecord, type PairStatus } from './pair.ts';
 import { readMemory, type OpenConflict } from './pair-memory.ts';
+import { runningWatcher } from './watch/watch-record.ts';
 
 /** What a folder pair's state folder says; the synced folder itself is not touched. */
 export interface PairInspection {
@@ -22,7 +23,7 @@ export interface PairInspection {
   agreedFiles: number;
   /** A run did not come to its end. */
   unfinished: boolean;
-  /** The process that syncs it now. */
+  /** The process that syncs it now, or watches it: then the journal is what has been settled so far. */
   owner: LockOwner | undefined;
   openConflicts: OpenConflict[];
   status: PairStatus | undefined;
@@ -42,7 +43,6 @@ export async function inspectPairs(host: Host): Promise<PairInspection[]> {
 }
 
 async function inspectPair(folder: string): Promise<PairInspection> {
-  const owner = readLockOwner(join(folder, 'lock'));
   const [record, stored, journal, memory, status] = await Promise.all([
     readRecord(folder),
     readBaseline(folder),
@@ -55,9 +55,17 @@ async function inspectPair(folder: string): Promise<PairInspection> {
     baseline: stored.state,
     agreedFiles: stored.state === 'present' ? stored.entries.size : 0,
     unfinished: journal.length > 0,
-    owner: owner !== undefined && isRunning(owner) ? owner : undefined,
+    owner: ownerOf(folder),
     openConflicts: memory.openConflicts,
   };
+}
+
+/** A watcher holds the lock in slices only. */
+function ownerOf(folder: string): LockOwner | undefined {
+  const owner = readLockOwner(join(folder, 'lock'));
+  if (owner !== undefined && isRunning(owner)) return owner;
+  const watcher = runningWatcher(folder);
+  return watcher && { ...watcher.process, command: watcher.command, since: watcher.at };
 }
 
 /** What the synced folder says about itself. Hangs where its file system does. */

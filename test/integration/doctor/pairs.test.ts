@@ -2,7 +2,9 @@ import { appendFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runBisync } from '../../../src/bisync/run.ts';
+import { removeWatchRecord, writeWatchRecord } from '../../../src/bisync/watch/watch-record.ts';
 import { acquireLock } from '../../../src/platform/lock.ts';
+import { currentProcess } from '../../../src/platform/processes.ts';
 import { openSession } from '../../../src/session/open.ts';
 import { createS3Client } from '../../../src/s3/client.ts';
 import { visit } from '../../support/doctor.ts';
@@ -122,6 +124,17 @@ test('damage in the state of a pair is told, and which sync cures it', async () 
   lock.release();
   await sync();
   expect((await visit(host)).trouble).toEqual([]);
+  // Between two changes a watcher's journal is what it has settled so far.
+  await writeFile(join(state, 'journal'), '{"type":"put","path":"a.md","size":1,"md5":"0"}\n');
+  await writeWatchRecord(state, {
+    ...{ version: 1, nonce: 'n', process: currentProcess(), control: '' },
+    ...{ command: 'cloud bisync --watch', at: '2026-11-22T00:00:00Z' },
+  });
+  expect((await visit(host)).of('pairs')).toMatchObject([
+    { level: 'ok', summary: `${root} is being synced now` },
+  ]);
+  removeWatchRecord(state, 'n');
+  await sync();
   await writeFile(join(root, 'a (conflict laptop 2026-11-22 1).md'), 'theirs');
   const conflict = { path: 'a.md', kept: 'cloud', copy: 'a (conflict laptop 2026-11-22 1).md' };
   const open = { ...conflict, open: true, at: '2026-11-22T00:00:00Z' };
