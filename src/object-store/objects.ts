@@ -28,6 +28,16 @@ export interface ObjectRecord {
   readonly segments: readonly Segment[];
 }
 
+/** A version in a bucket that keeps them, or the mark that a delete left (without size and ETag). */
+export interface VersionRow {
+  readonly key: string;
+  readonly stamp: number;
+  readonly size: number;
+  readonly etag: string;
+  readonly marker: boolean;
+  readonly latest: boolean;
+}
+
 const COLUMNS = 'key, stamp, size, etag, headers, checksum, segments';
 const DAY_US = 86_400_000_000;
 
@@ -146,6 +156,63 @@ export class Objects {
         now,
       )
       .map(toObject);
+  }
+
+  /** The version that was written at this very stamp, current or replaced. */
+  findVersion(bucket: number, key: string, stamp: number): ObjectRecord | undefined {
+    const current = this.find(bucket, key);
+    if (current?.stamp === stamp) return current;
+    const row = this.#database.get(
+      `SELECT ${COLUMNS} FROM history WHERE bucket = ? AND key = ? AND stamp = ?`,
+      bucket,
+      key,
+      stamp,
+    );
+    return row === undefined ? undefined : toObject(row);
+  }
+
+  /**
+   * All versions and delete markers of a bucket that keeps them, by key and newest first.
+   *
+   * @param after the version that ended the page before, or only its key: what follows is wanted
+   */
+  versions(
+    bucket: number,
+    prefix: string,
+    after: { key: string; stamp: number | undefined },
+    limit: number,
+  ): VersionRow[] {
+    const begins = 'bucket = ? AND substr(key, 1, length(?)) = ?';
+    const scope = [bucket, prefix, prefix] as const;
+    const rows = this.#database.all(
+      `SELECT * FROM (
+         SELECT key, stamp, size, etag, 0 AS marker, 1 AS latest FROM objects WHERE ${begins}
+         UNION ALL
+         SELECT key, stamp, size, etag, 0, 0 FROM history WHERE ${begins} AND expires IS NULL
+         UNION ALL
+         SELECT key, ended, 0, '', 1, NOT EXISTS (
+           SELECT 1 FROM objects WHERE objects.bucket = history.bucket AND objects.key = history.key
+         ) AND ended = (
+           SELECT max(ended) FROM history AS other
+           WHERE other.bucket = history.bucket AND other.key = history.key
+         ) FROM history WHERE ${begins} AND deleted = 1 AND expires IS NULL
+       ) WHERE key > ? OR (key = ? AND stamp < ?) ORDER BY key, stamp DESC LIMIT ?`,
+      ...scope,
+      ...scope,
+      ...scope,
+      after.key,
+      after.key,
+      after.stamp ?? 0,
+      limit,
+    );
+    return rows.map((row) => ({
+      key: textColumn(row, 'key'),
+      stamp: integerColumn(row, 'stamp'),
+      size: integerColumn(row, 'size'),
+      etag: textColumn(row, 'etag'),
+      marker: integerColumn(row, 'marker') === 1,
+      latest: integerColumn(row, 'latest') === 1,
+    }));
   }
 
   findDeleted(bucket: number, key: string, stamp: number, now: number): ObjectRecord | undefined {

@@ -1,5 +1,5 @@
 import { notImplemented, S3Error } from './errors.ts';
-import { listObjectVersions, restoreObject } from './operations/soft-delete.ts';
+import { restoreObject } from './operations/soft-delete.ts';
 import { getBucketInfo, updateBucket } from './operations/bucket-settings.ts';
 import * as buckets from './operations/buckets.ts';
 import { completeMultipartUpload } from './operations/complete.ts';
@@ -9,6 +9,7 @@ import { listObjectsV1, listObjectsV2 } from './operations/list-objects.ts';
 import { listMultipartUploads } from './operations/list-uploads.ts';
 import * as multipart from './operations/multipart.ts';
 import { findForRead, getObject, putObject } from './operations/objects.ts';
+import { listObjectVersions } from './operations/versions.ts';
 import type { StoreRequest } from './request.ts';
 import { bucketOf, S3_NAMESPACE, xmlReply, type Operation } from './store.ts';
 import { element, xmlDocument } from './xml.ts';

@@ -3,6 +3,7 @@ import { S3Error } from '../errors.ts';
 import { checksumHeaders, objectHeaders, storedHeaders } from '../object-headers.ts';
 import type { ObjectRecord } from '../objects.ts';
 import type { Reply } from '../request.ts';
+import { versionToStamp } from '../stamps.ts';
 import { bucketArn, mayDo, objectOf, type Call } from '../store.ts';
 import { checksumToStore, receiveUpload } from '../upload-body.ts';
 import { snapshotStamp } from './snapshots.ts';
@@ -43,7 +44,9 @@ export function findForRead(call: Call): ObjectRecord {
   const { store, request } = call;
   const target = objectOf(call, 's3:GetObject');
   const bucket = store.buckets.require(target.bucket);
-  refuseVersion(request.query.get('versionId'));
+  const version = request.query.get('versionId');
+  if (!bucket.snapshots || version === 'null') refuseVersion(version);
+  else if (version !== undefined) return findVersion(call, bucket.id, target.key, version);
   const stamp = snapshotStamp(request, bucket);
   const object =
     stamp === undefined
@@ -57,11 +60,24 @@ export function findForRead(call: Call): ObjectRecord {
   throw new S3Error('NoSuchKey', 'The specified key does not exist.', { Key: target.key });
 }
 
-/** Buckets are not versioned in S3's sense: the only version has the id `null`. */
+/** A version by its id, in a bucket that keeps them. @throws S3Error NoSuchVersion */
+function findVersion(call: Call, bucket: number, key: string, version: string): ObjectRecord {
+  const stamp = versionToStamp(version);
+  const object =
+    stamp === undefined ? undefined : call.store.objects.findVersion(bucket, key, stamp);
+  if (object !== undefined) return object;
+  throw noSuchVersion(version);
+}
+
+/** A bucket without snapshots has no versions in S3's sense: the only one has the id `null`. */
 export function refuseVersion(versionId: string | undefined): void {
   if (versionId === undefined || versionId === 'null') return;
-  throw new S3Error('NoSuchVersion', 'The specified version does not exist.', {
-    VersionId: versionId,
+  throw noSuchVersion(versionId);
+}
+
+export function noSuchVersion(version: string): S3Error {
+  return new S3Error('NoSuchVersion', 'The specified version does not exist.', {
+    VersionId: version,
   });
 }
 

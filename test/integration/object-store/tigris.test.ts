@@ -89,6 +89,50 @@ describe('snapshots', () => {
     expect(await ok(get('there', 'string', { config }))).toBe(body);
   });
 
+  it('list every version and the marks of deletes, by pages, and read each by its id', async () => {
+    const opened = await openStore();
+    const config = configOf(opened);
+    await ok(createBucket(bucket, { enableSnapshot: true, config }));
+    for (const body of ['one', 'two']) await ok(put('a', body, { config, allowOverwrite: true }));
+    await ok(remove('a', { config }));
+    await ok(put('a', 'three', { config }));
+    await ok(put('b', 'only', { config }));
+    await ok(remove('b', { config }));
+    const all = await ok(listVersions({ config }));
+    const shown = all.versions.map(({ name, isLatest, size }) => ({ name, isLatest, size }));
+    expect(shown).toEqual([
+      { name: 'a', isLatest: true, size: 5 },
+      { name: 'a', isLatest: false, size: 3 },
+      { name: 'a', isLatest: false, size: 3 },
+      { name: 'b', isLatest: false, size: 4 },
+    ]);
+    expect(all.deleteMarkers.map(({ name, isLatest }) => ({ name, isLatest }))).toEqual([
+      { name: 'a', isLatest: false },
+      { name: 'b', isLatest: true },
+    ]);
+    const texts: string[] = [];
+    for (const { name, versionId } of all.versions) {
+      texts.push(await ok(get(name, 'string', { config, versionId: versionId! })));
+      // An id is a time too: a snapshot of that moment has the version.
+      expect(await ok(get(name, 'string', { config, snapshotVersion: versionId! }))).toBe(
+        texts.at(-1),
+      );
+    }
+    expect(texts).toEqual(['three', 'two', 'one', 'only']);
+    const paged: (string | undefined)[] = [];
+    let after: { keyMarker?: string; versionIdMarker?: string } = {};
+    for (let pages = 1; ; pages += 1) {
+      const page = await ok(listVersions({ config, limit: 1, ...after }));
+      paged.push(...[...page.versions, ...page.deleteMarkers].map(({ versionId }) => versionId));
+      if (!page.hasMore) break;
+      expect(pages).toBeLessThan(10);
+      after = { keyMarker: page.nextKeyMarker!, versionIdMarker: page.nextVersionIdMarker! };
+    }
+    const ids = [...all.versions, ...all.deleteMarkers].map(({ versionId }) => versionId);
+    expect(paged.toSorted()).toEqual(ids.toSorted());
+    expect((await get('b', 'string', { config, versionId: '1' })).error).toBeDefined();
+  });
+
   it('need a bucket that keeps them', async () => {
     const opened = await openStore();
     const config = configOf(opened);
