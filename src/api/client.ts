@@ -26,6 +26,12 @@ import {
 } from './contract/mount.ts';
 import { ServerVersion } from './contract/server.ts';
 import { SigningKeyList, type RotateSigningKeys } from './contract/signing-keys.ts';
+import {
+  ObjectVersionList,
+  Snapshot,
+  SnapshotList,
+  type CreateSnapshot,
+} from './contract/snapshots.ts';
 import { openRequests, type ApiClientOptions, type Call } from './request.ts';
 
 export type { ApiClientOptions } from './request.ts';
@@ -57,6 +63,11 @@ export interface ApiClient {
   rotateMountCredential(id: string): Promise<MountCredentialWithSecret>;
   revokeMountCredential(id: string): Promise<void>;
   confirmMountCredential(id: string): Promise<void>;
+  /** Gives the present state of the bucket a name. AbortError `no-snapshots` where none is kept. */
+  createSnapshot(body: CreateSnapshot): Promise<Snapshot>;
+  listSnapshots(): Promise<SnapshotList>;
+  /** What the bucket keeps of one object, newest first. AbortError as `createSnapshot`. */
+  listVersions(path: string): Promise<ObjectVersionList>;
   /** Tells other clients of what was uploaded, for a storage that does not notify by itself. */
   announceSync(notice: SyncNotice): Promise<void>;
   createTenant(body: CreateTenant): Promise<CreatedTenant>;
@@ -146,6 +157,15 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       nothing({ method: 'DELETE', path: `${credentials}/${idPart(id)}` }),
     confirmMountCredential: (id) =>
       nothing({ method: 'POST', path: `${credentials}/${idPart(id)}/confirm` }),
+    createSnapshot: (json) =>
+      call({ method: 'POST', path: 'tenant/snapshots', json, answer: Snapshot }),
+    listSnapshots: () => call({ method: 'GET', path: 'tenant/snapshots', answer: SnapshotList }),
+    listVersions: (path) =>
+      call({
+        method: 'GET',
+        path: `tenant/versions?path=${encodeURIComponent(path)}`,
+        answer: ObjectVersionList,
+      }),
     announceSync: (json) => nothing({ method: 'POST', path: 'tenant/sync', json }),
     createTenant: (json) =>
       call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),

@@ -53,10 +53,17 @@ export interface S3Client {
    * @throws S3RequestError
    */
   put(request: PutObject): Promise<string>;
-  /** @throws S3RequestError; an interrupted body fails the stream */
-  get(key: string, signal?: AbortSignal): Promise<{ head: ObjectHead; body: Readable }>;
-  /** Undefined when there is no such object. @throws S3RequestError */
-  head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined>;
+  /**
+   * @param at as the bucket was then, in nanoseconds since the epoch; for buckets with snapshots
+   * @throws S3RequestError; an interrupted body fails the stream
+   */
+  get(
+    key: string,
+    signal?: AbortSignal,
+    at?: string,
+  ): Promise<{ head: ObjectHead; body: Readable }>;
+  /** Undefined when there is no such object. @param at as for `get` @throws S3RequestError */
+  head(key: string, signal?: AbortSignal, at?: string): Promise<ObjectHead | undefined>;
   /**
    * The first objects whose keys begin with `prefix`, at most a thousand. For names of our own that
    * need no escaping in XML; the sync engine lists through rclone.
@@ -74,7 +81,7 @@ export interface S3Client {
   /** Copies this very version inside the bucket. @throws S3RequestError */
   copy(from: string, ifMatch: string, to: string, signal?: AbortSignal): Promise<void>;
   /** All objects of the bucket, in the order of their keys. @throws S3RequestError */
-  listAll(signal?: AbortSignal): AsyncIterable<ListedObject>;
+  listAll(signal?: AbortSignal, part?: ListedPart): AsyncIterable<ListedObject>;
   /**
    * The same by pages in any order: the parts between the keys of `splitAt` (`splittingKeys`) at the
    * same time.
@@ -89,6 +96,14 @@ export interface S3Client {
   /** By how many milliseconds this machine's clock is ahead of the storage's, once known. */
   readonly clockSkewMs: number | undefined;
   close(): void;
+}
+
+/** What of a bucket is listed. */
+export interface ListedPart {
+  /** Keys that begin like this. */
+  prefix?: string;
+  /** As the bucket was then, in nanoseconds since the epoch; for buckets with snapshots. */
+  at?: string;
 }
 
 export interface PutLimits {
@@ -113,9 +128,9 @@ export function createS3Client(
   const reading = <T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
     retryRead(read, retryDelayMs, signal);
   const send = (request: S3Request): Promise<S3Answer> => transport.send(request);
-  const head: S3Client['head'] = async (key, signal) => {
+  const head: S3Client['head'] = async (key, signal, at) => {
     try {
-      const request = { method: 'HEAD', key, headers: {}, signal } as const;
+      const request = { method: 'HEAD', key, headers: asOf(at), signal } as const;
       return headOf(await reading(() => transport.send(request), signal));
     } catch (error) {
       if (isS3Failure(error, 'not-found')) return undefined;
@@ -138,10 +153,15 @@ export function createS3Client(
     const parts = { key, body, headers, condition: conditionHeaders(condition), begun, signal };
     return putInParts(parts, look, limits.partBytes);
   };
-  const fetchPage = async (from: PageStart, signal?: AbortSignal): Promise<ListPage> => {
+  const fetchPage = async (
+    from: PageStart,
+    signal?: AbortSignal,
+    { prefix = '', at }: ListedPart = {},
+  ): Promise<ListPage> => {
     const { parseListPage } = await import('./list.ts');
-    const query = { 'list-type': '2', 'encoding-type': 'url', ...queryOf(from) };
-    const request = { method: 'GET', key: '', query, headers: {}, signal } as const;
+    const below = prefix === '' ? {} : { prefix };
+    const query = { 'list-type': '2', 'encoding-type': 'url', ...below, ...queryOf(from) };
+    const request = { method: 'GET', key: '', query, headers: asOf(at), signal } as const;
     return parseListPage((await reading(() => transport.send(request), signal)).body);
   };
   return {
@@ -163,9 +183,9 @@ export function createS3Client(
       });
       return answer.headers.etag ?? '';
     },
-    get: async (key, signal) => {
+    get: async (key, signal, at) => {
       const { body, ...answer } = await reading(
-        () => transport.open({ method: 'GET', key, headers: {}, signal }),
+        () => transport.open({ method: 'GET', key, headers: asOf(at), signal }),
         signal,
       );
       return { head: headOf(answer), body };
@@ -193,12 +213,12 @@ export function createS3Client(
         signal,
       });
     },
-    listAll: async function* (signal) {
-      let page = await fetchPage(null, signal);
+    listAll: async function* (signal, part) {
+      let page = await fetchPage(null, signal, part);
       for (;;) {
         yield* page.objects;
         if (page.next === undefined) return;
-        page = await fetchPage({ token: page.next }, signal);
+        page = await fetchPage({ token: page.next }, signal, part);
       }
     },
     listInParts: async (splitAt, onPage, signal) => {
@@ -210,6 +230,11 @@ export function createS3Client(
     },
     close: () => transport.close(),
   };
+}
+
+/** https://www.tigrisdata.com/docs/buckets/snapshots-and-forks/ */
+function asOf(at: string | undefined): Record<string, string> {
+  return at === undefined ? {} : { 'x-tigris-snapshot-version': at };
 }
 
 function queryOf(from: PageStart): Record<string, string> {

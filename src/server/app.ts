@@ -24,6 +24,7 @@ import { mountRoutes } from './routes/mount.ts';
 import { oauthRoutes } from './routes/oauth.ts';
 import { serviceRoutes } from './routes/service.ts';
 import { signingKeyRoutes } from './routes/signing-keys.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { userRoutes } from './routes/users.ts';
 import type { StorageProvider } from './storage/provider.ts';
@@ -91,6 +92,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   memberRoutes(app, deps, guards);
   signingKeyRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);
+  snapshotRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);
   const forwarder = new SyncForwarder({
     allowPrivate: deps.allowPrivateSync,

@@ -31,7 +31,9 @@ const PATHS = [
   '/api/v1/admin/tenants/acme/members',
   '/api/v1/admin/tenants/acme/members/x',
   '/tenant/mount/credentials/x/rotate',
+  '/tenant/snapshots',
   '/tenant/sync',
+  '/tenant/versions',
   '/webhooks/tigris/x',
   '/healthz',
 ] as const;

@@ -38,6 +38,7 @@ type AuditType =
   | 'RefreshTokenReusedEvent'
   | 'BootstrapSeededEvent'
   | 'BootstrapIgnoredEvent'
+  | 'SnapshotCreatedEvent'
   | 'SigningKeyCreatedEvent'
   | 'SigningKeyRotatedEvent';
 

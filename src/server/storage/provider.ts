@@ -4,6 +4,24 @@ export interface AccessKeyPair {
   secretAccessKey: string;
 }
 
+/** The state of a bucket that has a name. */
+export interface TakenSnapshot {
+  /** Nanoseconds since the epoch. */
+  version: string;
+  name: string | null;
+  /** RFC 3339. */
+  createdAt: string;
+}
+
+/** A version of an object, or the mark that a delete left: no size and no ETag. */
+export interface KeptVersion {
+  /** Nanoseconds since the epoch; `null` where a bucket keeps no versions. */
+  version: string;
+  size: number | null;
+  etag: string | null;
+  latest: boolean;
+}
+
 /**
  * What the domain asks of object storage. Deletions count "not found" as done. Every method throws
  * `StorageError` and has a deadline of its own.
@@ -12,8 +30,17 @@ export interface StorageProvider {
   /** What clients are told. */
   readonly endpointUrl: string;
   readonly region: string;
-  /** @returns false when somebody has that name already */
+  /**
+   * A bucket that keeps every version; deleted as a whole it can be had back for a month.
+   *
+   * @returns false when somebody has that name already
+   */
   createBucket(name: string): Promise<boolean>;
+  /** @returns the version by which the bucket can be read as it is now */
+  createSnapshot(bucket: string, name: string | undefined): Promise<string>;
+  listSnapshots(bucket: string): Promise<TakenSnapshot[]>;
+  /** Of this one key, newest first, at most a thousand. */
+  listVersions(bucket: string, key: string): Promise<KeptVersion[]>;
   /** Deletes an empty bucket. */
   deleteBucket(name: string): Promise<void>;
   /** Has every change in the bucket posted to `url`, with `token` as bearer. */

@@ -13,17 +13,20 @@ export interface SignedRequest {
   url: string;
   headers?: Record<string, string>;
   body?: string;
+  /** The answer is this header instead of the body; empty where it is missing. */
+  answerHeader?: string;
 }
 
 export type Signer = (request: SignedRequest) => Promise<string>;
 
-/** Requests signed with SigV4 for one service; the answer is the body of a 2xx. */
+/** Requests signed with SigV4 for one service; the answer is that of a 2xx. */
 export function createSigner(key: AccessKeyPair, service: 's3' | 'iam', region: string): Signer {
   // No retries in here: a repeated CreateAccessKey would leave a key nobody knows of.
   const client = new AwsClient({ ...key, service, region, retries: 0 });
-  return async ({ action, method, url, headers, body }) => {
+  return async ({ action, method, url, headers, body, answerHeader }) => {
     let status: number;
     let text: string;
+    let header: string | null = null;
     try {
       const response = await client.fetch(url, {
         method,
@@ -34,11 +37,12 @@ export function createSigner(key: AccessKeyPair, service: 's3' | 'iam', region: 
       });
       status = response.status;
       text = await response.text();
+      if (answerHeader !== undefined) header = response.headers.get(answerHeader);
     } catch (cause) {
       throw new StorageError(action, 'Unreachable', 0, cause);
     }
     if (status < 200 || status > 299) throw new StorageError(action, errorCode(text), status);
-    return text;
+    return answerHeader === undefined ? text : (header ?? '');
   };
 }
 

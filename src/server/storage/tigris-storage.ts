@@ -1,5 +1,12 @@
+import { BucketHistory } from './bucket-history.ts';
 import { IamClient } from './iam-client.ts';
-import { StorageError, type AccessKeyPair, type StorageProvider } from './provider.ts';
+import {
+  StorageError,
+  type AccessKeyPair,
+  type KeptVersion,
+  type StorageProvider,
+  type TakenSnapshot,
+} from './provider.ts';
 import { createSigner, type Signer } from './signed-requests.ts';
 
 export interface TigrisOptions {
@@ -15,6 +22,12 @@ export interface TigrisOptions {
 }
 
 /**
+ * Can be said only when a bucket is made. With snapshots a plain delete leaves a mark and every version
+ * stays; soft delete then is for the bucket as a whole. Its days: 7 to 90.
+ */
+const KEEPS_HISTORY = { 'x-tigris-enable-snapshot': 'true', 'x-tigris-soft-delete': '30' };
+
+/**
  * Object storage that speaks S3 and the IAM query API as Tigris does. The object store of this
  * product is spoken to in the same way: it differs by addresses and keys alone.
  */
@@ -24,12 +37,14 @@ export class TigrisStorage implements StorageProvider {
   readonly #bucketRegions: string | undefined;
   readonly #s3: Signer;
   readonly #iam: IamClient;
+  readonly #history: BucketHistory;
 
   constructor(options: TigrisOptions) {
     this.endpointUrl = options.s3Endpoint;
     this.region = options.region;
     this.#bucketRegions = options.bucketRegions;
     this.#s3 = createSigner(options, 's3', options.region);
+    this.#history = new BucketHistory(options.s3Endpoint, this.#s3);
     this.#iam = new IamClient(options.iamEndpoint, createSigner(options, 'iam', options.region));
   }
 
@@ -39,8 +54,10 @@ export class TigrisStorage implements StorageProvider {
         action: 'CreateBucket',
         method: 'PUT',
         url: this.#bucketUrl(name),
-        headers:
-          this.#bucketRegions === undefined ? {} : { 'x-tigris-regions': this.#bucketRegions },
+        headers: {
+          ...KEEPS_HISTORY,
+          ...(this.#bucketRegions !== undefined && { 'x-tigris-regions': this.#bucketRegions }),
+        },
       });
       return true;
     } catch (error) {
@@ -56,6 +73,18 @@ export class TigrisStorage implements StorageProvider {
     } catch (error) {
       if (!(error instanceof StorageError) || error.status !== 404) throw error;
     }
+  }
+
+  createSnapshot(bucket: string, name: string | undefined): Promise<string> {
+    return this.#history.createSnapshot(bucket, name);
+  }
+
+  listSnapshots(bucket: string): Promise<TakenSnapshot[]> {
+    return this.#history.listSnapshots(bucket);
+  }
+
+  listVersions(bucket: string, key: string): Promise<KeptVersion[]> {
+    return this.#history.listVersions(bucket, key);
   }
 
   /** Tigris's own call; AWS's PutBucketNotificationConfiguration is not there. */
