@@ -1,6 +1,7 @@
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
 import { fieldsNamed, type View } from '../output/view.ts';
+import { accountText } from './account-text.ts';
 import type { ListedContext } from './contexts.ts';
 import type { DeviceCode } from './device-flow.ts';
 import type { SettingValue } from './setting-layers.ts';
@@ -13,7 +14,7 @@ export const CONTEXTS: View<ListedContext> = {
   columns: [
     { title: '', show: ({ current }) => (current ? '*' : '') },
     { key: 'name', title: 'NAME' },
-    { key: 'account', title: 'ACCOUNT' },
+    { title: 'ACCOUNT', show: ({ account }) => accountText(account) },
     { key: 'tenant', title: 'TENANT' },
     { key: 'server', title: 'SERVER' },
   ],
@@ -108,7 +109,7 @@ export function presentWhoAmI(result: WhoAmI): string {
   const ends = credential.expires_at.slice(0, 16).replace('T', ' ');
   const unused = credential.kind === 'session' ? ' unless it is used' : '';
   return formatFields([
-    ['Account', result.account],
+    ['Account', accountText(result.account)],
     ['Name', result.user?.display_name],
     ['Role', result.role],
     ['Tenant', `${result.tenant.name} (${result.tenant.slug})`],

@@ -5,6 +5,7 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../output/format.ts';
 import type { Output, Style } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
+import { accountText } from '../session/account-text.ts';
 import type { FolderReport, StatusReport } from './report.ts';
 
 export function presentStatusReport(report: StatusReport, out: Output, now: number): string {
@@ -23,7 +24,7 @@ function accountBlock({ account }: StatusReport): string {
   if (account === null) return formatFields([['Account', 'none yet']]);
   const { name, server, context, tenant } = account;
   return formatFields([
-    ['Account', `${name} at ${server}`],
+    ['Account', `${accountText(name)} at ${server}`],
     ['Context', `${context}: ${tenant.name} (${tenant.slug})`],
   ]);
 }

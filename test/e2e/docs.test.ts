@@ -12,10 +12,12 @@ import { openWorkspace } from '../support/workspace.ts';
 
 const STRICT = ['-euo', 'pipefail', '-c'];
 const root = resolve(import.meta.dirname, '../..');
-const pages: { page: string; blocks: RunnableBlock[] }[] = [];
+const pages: { page: string; blocks: RunnableBlock[]; begins: string | undefined }[] = [];
 for await (const page of glob(['README.md', 'docs/**/*.md'], { cwd: root })) {
-  const blocks = runnableBlocks(await readFile(join(root, page), 'utf8'));
-  if (blocks.length > 0) pages.push({ page, blocks });
+  const text = await readFile(join(root, page), 'utf8');
+  const blocks = runnableBlocks(text);
+  const begins = /^<!-- run: (.*) -->$/m.exec(text)?.[1];
+  if (blocks.length > 0) pages.push({ page, blocks, begins });
 }
 
 describe('what a page tells to run', () => {
@@ -23,9 +25,9 @@ describe('what a page tells to run', () => {
     expect(pages.map(({ page }) => page)).toContain('docs/tutorial.md');
   });
 
-  test.each(pages)('$page', { timeout: 180_000 }, async ({ page, blocks }) => {
+  test.each(pages)('$page', { timeout: 180_000 }, async ({ page, blocks, begins }) => {
     const { home, env } = await person();
-    for (const { line, script, background, printed } of blocks) {
+    for (const { line, script, background, printed } of [...before(begins), ...blocks]) {
       const where = `${page}:${line}`;
       const wanted = (output: string): void => {
         expect(missingLine(printed, output), `${where}\n${output}`).toBeUndefined();
@@ -44,6 +46,27 @@ describe('what a page tells to run', () => {
     }
   });
 });
+
+/** What somebody has done who begins to read. */
+function before(begins: string | undefined): RunnableBlock[] {
+  const block = { line: 1, background: false, printed: [] };
+  const server = { ...block, script: 'cloud server start', background: true };
+  const key = {
+    ...block,
+    script: 'cloud admin tenant add --slug acme --name Acme --print-token > key.txt',
+  };
+  const setup = { ...block, script: 'cloud setup --mode bisync --token-stdin --yes < key.txt' };
+  switch (begins) {
+    case undefined:
+      return [];
+    case 'with a key':
+      return [{ ...server, printed: ['Server …'] }, key];
+    case 'after setup':
+      return [{ ...server, printed: ['Server …'] }, key, setup];
+    default:
+      throw new Error(`"run: ${begins}" means nothing`);
+  }
+}
 
 /** Somebody with `cloud` on the PATH, on a machine that has never seen it. */
 async function person(): Promise<{ home: string; env: NodeJS.ProcessEnv }> {
