@@ -19,13 +19,15 @@ export async function askText(question: string, signal: AbortSignal): Promise<st
 
 /** Asks without showing what is typed. Nothing of it is cut off: a password may end with a space. */
 export async function askSecret(question: string, signal: AbortSignal): Promise<string> {
-  process.stderr.write(`${question} `);
   const nowhere = new Writable({
     write: (_chunk, _encoding, done) => {
       done();
     },
   });
-  const answer = await ask('', signal, nowhere);
+  const asked = ask('', signal, nowhere);
+  // Only now: the terminal would show what somebody types who is faster than its echo is off.
+  process.stderr.write(`${question} `);
+  const answer = await asked;
   process.stderr.write('\n');
   return answer;
 }

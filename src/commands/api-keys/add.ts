@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { durationFlag } from '../../cli/duration-flag.ts';
 
 export default class ApiKeysAdd extends BaseCommand<typeof ApiKeysAdd> {
   static override summary = 'Make an API key for a program or a machine; it is shown once.';
@@ -23,20 +24,20 @@ export default class ApiKeysAdd extends BaseCommand<typeof ApiKeysAdd> {
       helpValue: 'SLUG',
       env: 'CLOUD_TENANT',
     }),
-    days: Flags.integer({ description: 'Days until it ends (90).', min: 1, max: 365 }),
+    'expires-in': durationFlag({ description: 'When it ends: 12h, 30d (90d); a year at most.' }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %> --label "build machine" --scope mount:read > key.txt',
-    '<%= config.bin %> <%= command.id %> --label backup --days 30 --json',
+    '<%= config.bin %> <%= command.id %> --label backup --expires-in 30d --json',
   ];
 
   override async run(): Promise<void> {
     const { openSession } = await import('../../session/open.ts');
     const { addApiKey } = await import('../../access/api-keys.ts');
     const { printNewApiKey } = await import('../../access/present-access.ts');
-    const { label, scope, tenant, days } = this.flags;
+    const { label, scope, tenant, 'expires-in': life } = this.flags;
     const session = await openSession(this.host, this.flags, { signal: this.signal });
-    const lifeSeconds = days === undefined ? undefined : days * 86_400;
+    const lifeSeconds = life === undefined ? undefined : Math.round(life / 1000);
     const key = await addApiKey(session, { label, scopes: scope, tenant, lifeSeconds });
     printNewApiKey(key, this.out);
   }

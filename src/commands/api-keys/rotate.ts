@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { durationFlag } from '../../cli/duration-flag.ts';
 
 export default class ApiKeysRotate extends BaseCommand<typeof ApiKeysRotate> {
   static override summary = 'Replace an API key by a new one; the old one works on for a while.';
@@ -10,16 +10,13 @@ export default class ApiKeysRotate extends BaseCommand<typeof ApiKeysRotate> {
     id: Args.string({ description: 'Id, its beginning, or the label.', required: false }),
   };
   static override flags = {
-    overlap: Flags.integer({
-      description: 'Minutes that the old one stays valid (60).',
-      helpValue: 'MINUTES',
-      min: 0,
-      max: 10_080,
+    overlap: durationFlag({
+      description: 'How long the old one stays valid: 0, 30m, 1d (1h); a week at most.',
     }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> "build machine" --overlap 1440 > key.txt',
+    '<%= config.bin %> <%= command.id %> "build machine" --overlap 1d > key.txt',
   ];
 
   override async run(): Promise<void> {
@@ -28,7 +25,7 @@ export default class ApiKeysRotate extends BaseCommand<typeof ApiKeysRotate> {
     const { printRotatedApiKey } = await import('../../access/present-access.ts');
     const session = await openSession(this.host, this.flags, { signal: this.signal });
     const { overlap } = this.flags;
-    const seconds = overlap === undefined ? undefined : overlap * 60;
+    const seconds = overlap === undefined ? undefined : Math.round(overlap / 1000);
     printRotatedApiKey(await rotateApiKey(session, this.args.id, seconds), this.out);
   }
 }
