@@ -1,4 +1,5 @@
 import { CreateApiKey, type ApiKey, type ApiKeyWithSecret } from '../api/contract/api-keys.ts';
+import { checked } from '../api/checked.ts';
 import { SCOPES } from '../api/contract/scopes.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -22,18 +23,9 @@ export interface NewApiKey {
 
 /** @throws AbortError `invalid-field` (2) before the server is asked; the server's refusals */
 export async function addApiKey({ api }: Session, wanted: NewApiKey): Promise<ApiKeyWithSecret> {
-  const parsed = CreateApiKey.safeParse({
-    label: wanted.label,
-    ...(wanted.scopes === undefined ? {} : { scopes: wanted.scopes }),
-    ...(wanted.tenant === undefined ? {} : { tenant: wanted.tenant }),
-    ...(wanted.lifeSeconds === undefined ? {} : { expires_in: wanted.lifeSeconds }),
-  });
-  if (parsed.success) return registered(await api.createApiKey(parsed.data));
-  const field = String(parsed.error.issues[0]?.path[0] ?? 'label');
-  throw new AbortError('invalid-field', COMPLAINTS[field] ?? `The ${field} is not possible.`, {
-    exitCode: ExitCode.usage,
-    details: { field },
-  });
+  const { label, scopes, tenant, lifeSeconds: expires_in } = wanted;
+  const body = checked(CreateApiKey, { label, scopes, tenant, expires_in }, COMPLAINTS);
+  return registered(await api.createApiKey(body));
 }
 
 const COMPLAINTS: Record<string, string> = {

@@ -32,12 +32,13 @@ import {
   SnapshotList,
   type CreateSnapshot,
 } from './contract/snapshots.ts';
-import { openRequests, type ApiClientOptions, type Call } from './request.ts';
+import { peopleCalls, type PeopleCalls } from './people.ts';
+import { openRequests, pathPart, type ApiClientOptions, type Call } from './request.ts';
 
 export type { ApiClientOptions } from './request.ts';
 
 /** The server's routes as typed calls. Every failure is an `AbortError` with an exit code. */
-export interface ApiClient {
+export interface ApiClient extends PeopleCalls {
   version(): Promise<ServerVersion>;
   exchangeApiKey(apiKey: string): Promise<TokenResponse>;
   refresh(refreshToken: string): Promise<TokenResponse>;
@@ -93,6 +94,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const apiKeys = 'api/v1/api-keys';
   const credentials = 'tenant/mount/credentials';
   return {
+    ...peopleCalls(call),
     version: () => call({ method: 'GET', path: 'version', answer: ServerVersion, anonymous: true }),
     exchangeApiKey: (apiKey) => token({ grant_type: API_KEY_GRANT, api_key: apiKey }),
     refresh: (refreshToken) =>
@@ -124,7 +126,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       }),
     me: () => call({ method: 'GET', path: `${auth}/me`, answer: Me }),
     listSessions: () => call({ method: 'GET', path: `${auth}/sessions`, answer: AuthSessionList }),
-    revokeSession: (id) => nothing({ method: 'DELETE', path: `${auth}/sessions/${idPart(id)}` }),
+    revokeSession: (id) => nothing({ method: 'DELETE', path: `${auth}/sessions/${pathPart(id)}` }),
     revokeSessions: (which) =>
       nothing({
         method: 'DELETE',
@@ -135,12 +137,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     rotateApiKey: (id, json) =>
       call({
         method: 'POST',
-        path: `${apiKeys}/${idPart(id)}/rotate`,
+        path: `${apiKeys}/${pathPart(id)}/rotate`,
         json,
         answer: ApiKeyWithSecret,
         mayBeGone: true,
       }),
-    revokeApiKey: (id) => nothing({ method: 'DELETE', path: `${apiKeys}/${idPart(id)}` }),
+    revokeApiKey: (id) => nothing({ method: 'DELETE', path: `${apiKeys}/${pathPart(id)}` }),
     mountInfo: () => call({ method: 'GET', path: 'tenant/mount/info', answer: MountInfo }),
     createMountCredential: (json) =>
       call({ method: 'POST', path: credentials, json, answer: MountCredentialWithSecret }),
@@ -149,14 +151,14 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     rotateMountCredential: (id) =>
       call({
         method: 'POST',
-        path: `${credentials}/${idPart(id)}/rotate`,
+        path: `${credentials}/${pathPart(id)}/rotate`,
         answer: MountCredentialWithSecret,
         mayBeGone: true,
       }),
     revokeMountCredential: (id) =>
-      nothing({ method: 'DELETE', path: `${credentials}/${idPart(id)}` }),
+      nothing({ method: 'DELETE', path: `${credentials}/${pathPart(id)}` }),
     confirmMountCredential: (id) =>
-      nothing({ method: 'POST', path: `${credentials}/${idPart(id)}/confirm` }),
+      nothing({ method: 'POST', path: `${credentials}/${pathPart(id)}/confirm` }),
     createSnapshot: (json) =>
       call({ method: 'POST', path: 'tenant/snapshots', json, answer: Snapshot }),
     listSnapshots: () => call({ method: 'GET', path: 'tenant/snapshots', answer: SnapshotList }),
@@ -180,11 +182,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         answer: SigningKeyList,
       }),
   };
-}
-
-/** What a person typed as an id must not become another path. */
-function idPart(id: string): string {
-  return encodeURIComponent(id);
 }
 
 function present(fields: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -31,8 +31,27 @@ export interface Call<T> {
   mayBeGone?: boolean;
 }
 
+export type Send = <T>(request: Call<T>) => Promise<T>;
+
+/** What a person typed as an id must not become another path. */
+export function pathPart(id: string): string {
+  return encodeURIComponent(id);
+}
+
+/** What is undefined is left out. */
+export function withQuery(
+  path: string,
+  fields: Readonly<Record<string, string | number | undefined>>,
+): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return query.size === 0 ? path : `${path}?${query.toString()}`;
+}
+
 /** Sends calls to one server. Every failure is an `AbortError` with an exit code. */
-export function openRequests(options: ApiClientOptions): <T>(request: Call<T>) => Promise<T> {
+export function openRequests(options: ApiClientOptions): Send {
   let http: Promise<Http> | undefined;
   return async (request) => {
     http ??= openHttp(options);

@@ -1,5 +1,4 @@
 import { hostname, release, type } from 'node:os';
-import { text } from 'node:stream/consumers';
 import { createApiClient } from '../api/client.ts';
 import { Shown } from '../api/contract/auth.ts';
 import { AbortError } from '../output/errors.ts';
@@ -14,6 +13,7 @@ import type { SecretStore } from '../session/secret-store.ts';
 import { checkContextName, signIn, signInWithSession, type SignedIn } from '../session/sign-in.ts';
 import type { Grant } from '../session/tokens.ts';
 import { readApiKey } from './api-key-input.ts';
+import { readPasswordFromStdin } from './password-input.ts';
 
 export interface SignInFlags {
   'token-stdin': boolean;
@@ -116,7 +116,6 @@ async function byPassword(
   );
 }
 
-/** Spaces belong to it; only the line end that `echo` adds does not. */
 async function readPassword(
   flags: SignInFlags,
   interactive: boolean,
@@ -124,7 +123,7 @@ async function readPassword(
 ): Promise<string> {
   let password = '';
   if (flags['password-stdin'] === true) {
-    password = (await text(process.stdin)).replace(/\r?\n$/, '');
+    password = await readPasswordFromStdin();
   } else if (interactive) {
     const { askSecret } = await import('../output/prompt.ts');
     password = await askSecret('Password:', signal);

@@ -92,18 +92,12 @@ export class Output {
   ): void {
     if (this.json)
       this.options.stdout.write(`${redact(JSON.stringify(document(data), null, 2))}\n`);
-    else if (this.options.format === 'tsv') this.#tsv(document(data));
-    else {
+    else if (this.options.format === 'tsv') {
+      this.options.stdout.write(`${redact(tsvOf(document(data)))}\n`);
+    } else {
       const text = present(data, this);
       if (text !== '') this.options.stdout.write(`${redact(text)}\n`);
     }
-  }
-
-  /** A row for each of several things, or one row; what is no single value is left to JSON. */
-  #tsv(document: unknown): void {
-    const rows = (Array.isArray(document) ? document : [document]).map(flatRow);
-    const columns = Object.keys(rows[0] ?? {}).map((key) => ({ key, title: key }));
-    this.options.stdout.write(`${redact(formatTsv(rows, columns))}\n`);
   }
 
   /** The same at the end of a long run, whose JSON form is a line for each event. */
@@ -114,10 +108,12 @@ export class Output {
 
   /**
    * A secret that its owner asked to see, once: the only way past the redactor. For people the
-   * bare value on a line of its own, for programs `data` as it is.
+   * bare value on a line of its own, for programs `data` as it is, in TSV as a row.
    */
   secret(data: unknown, value: string): void {
-    this.options.stdout.write(this.json ? `${JSON.stringify(data, null, 2)}\n` : `${value}\n`);
+    const { format, stdout } = this.options;
+    if (format === 'json') stdout.write(`${JSON.stringify(data, null, 2)}\n`);
+    else stdout.write(`${format === 'tsv' ? tsvOf(data) : value}\n`);
   }
 
   /** Things of one kind: a table, TSV with a header, or a JSON array of objects; the same fields. */
@@ -148,6 +144,13 @@ export class Output {
     if (this.options.format === 'tsv') this.list([item], view);
     else this.result(item, present, (same) => toRecord(view, same));
   }
+}
+
+/** A row for each of several things, or one row; what is no single value is left to JSON. */
+function tsvOf(document: unknown): string {
+  const rows = (Array.isArray(document) ? document : [document]).map(flatRow);
+  const columns = Object.keys(rows[0] ?? {}).map((key) => ({ key, title: key }));
+  return formatTsv(rows, columns);
 }
 
 function flatRow(value: unknown): Row {

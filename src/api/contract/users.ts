@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { Shown, TenantSummary } from './auth.ts';
+import { Next, pageQuery } from './page.ts';
 import { InstanceRole, TenantRole } from './scopes.ts';
 
 /**
@@ -13,7 +14,7 @@ const Password = z.string().check(z.minLength(1), z.maxLength(1024));
 
 /**
  * `POST /api/v1/admin/users`, 201 with `CreatedUser`. `role` is `member` by default. Without a
- * password one is made. 409 `username-taken`; 403 `owner-needed`: only an owner makes an owner.
+ * password one is made. 409 `username-taken`; 422 `owner-needed`: only an owner makes an owner.
  */
 export const CreateUser = z.strictObject({
   username: Username,
@@ -26,7 +27,8 @@ export type CreateUser = z.infer<typeof CreateUser>;
 
 /**
  * `PATCH /api/v1/admin/users/{id}`, 200 with `User`: what is absent stays, null empties. 409
- * `last-owner` when nobody would be left who owns the server.
+ * `last-owner` when nobody would be left who owns the server; 422 `owner-needed` for making an owner
+ * without being one, 403 `owner-needed` for changing one.
  */
 export const ChangeUser = z.strictObject({
   display_name: z.optional(z.nullable(Shown)),
@@ -35,6 +37,8 @@ export const ChangeUser = z.strictObject({
 });
 export type ChangeUser = z.infer<typeof ChangeUser>;
 
+const UserStatus = z.enum(['active', 'deactivated']);
+
 /** `{id}` in an address is an id or a user name; 404 for what is not there. */
 export const User = z.object({
   id: z.uuid(),
@@ -42,15 +46,24 @@ export const User = z.object({
   display_name: z.nullable(z.string()),
   email: z.nullable(z.string()),
   role: InstanceRole,
-  status: z.enum(['active', 'deactivated']),
+  status: UserStatus,
   memberships: z.array(z.object({ tenant: TenantSummary, role: TenantRole })),
   created_at: z.string(),
   last_sign_in_at: z.nullable(z.string()),
 });
 export type User = z.infer<typeof User>;
 
-/** `GET /api/v1/admin/users`, by name. */
-export const UserList = z.object({ users: z.array(User) });
+/** Of the query of `GET /api/v1/admin/users`; `tenant` (id or slug): members of this one. */
+export const UserQuery = z.strictObject({
+  ...pageQuery,
+  role: z.optional(InstanceRole),
+  status: z.optional(UserStatus),
+  tenant: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+});
+export type UserQuery = z.infer<typeof UserQuery>;
+
+/** `GET /api/v1/admin/users`, by name, in pages. */
+export const UserList = z.object({ users: z.array(User), next: Next });
 export type UserList = z.infer<typeof UserList>;
 
 export const CreatedUser = z.extend(User, {
@@ -81,7 +94,10 @@ export const AddMember = z.strictObject({
 });
 export type AddMember = z.infer<typeof AddMember>;
 
-/** `PATCH /api/v1/admin/tenants/{id}/members/{user}`; `DELETE` of the same is 204. */
+/**
+ * `PATCH /api/v1/admin/tenants/{id}/members/{user}`, 404 `member-not-found`. `DELETE` of the same is
+ * 204, also for one who is no member.
+ */
 export const ChangeMember = z.strictObject({ role: TenantRole });
 export type ChangeMember = z.infer<typeof ChangeMember>;
 
@@ -90,13 +106,13 @@ export const Member = z.object({
     id: z.uuid(),
     username: z.string(),
     display_name: z.nullable(z.string()),
-    status: z.enum(['active', 'deactivated']),
+    status: UserStatus,
   }),
   role: TenantRole,
   created_at: z.string(),
 });
 export type Member = z.infer<typeof Member>;
 
-/** `GET /api/v1/admin/tenants/{id}/members`, by name. */
-export const MemberList = z.object({ members: z.array(Member) });
+/** `GET /api/v1/admin/tenants/{id}/members` (query `PageQuery`), by name, in pages. */
+export const MemberList = z.object({ members: z.array(Member), next: Next });
 export type MemberList = z.infer<typeof MemberList>;

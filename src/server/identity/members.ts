@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { TenantRole } from '../../api/contract/scopes.ts';
-import type { AddMember, Member } from '../../api/contract/users.ts';
+import { DEFAULT_PAGE, type PageQuery } from '../../api/contract/page.ts';
+import type { AddMember, Member, MemberList } from '../../api/contract/users.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -9,19 +10,33 @@ import type { RevocationDeps } from '../domain/mount-credentials.ts';
 import { finishRevocations, revokeMountCredentialsOf } from '../domain/mount-revocation.ts';
 import { HttpProblem } from '../errors.ts';
 import { ownSubjects } from './principal.ts';
-import { requireUser } from './users.ts';
+import { normalizeUsername } from './usernames.ts';
+import { lockUser } from './user-rows.ts';
 
 interface MemberDeps extends RevocationDeps {
   db: Database;
   clock: Clock;
 }
 
-export async function listMembers(db: Kysely<Schema>, tenantId: string): Promise<Member[]> {
-  const rows = await members(db, tenantId).orderBy('users.username').execute();
-  return rows.map(toMember);
+/** One page, by name, in one query. */
+export async function listMembers(
+  db: Kysely<Schema>,
+  tenantId: string,
+  { limit = DEFAULT_PAGE, after }: PageQuery,
+): Promise<MemberList> {
+  const rows = await members(db, tenantId)
+    .$if(after !== undefined, (query) => query.where('users.username', '>', after ?? ''))
+    .orderBy('users.username')
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit).map(toMember);
+  return {
+    members: page,
+    next: rows.length > limit ? (page.at(-1)?.user.username ?? null) : null,
+  };
 }
 
-/** @throws HttpProblem 404 `user-not-found`, 409 `already-member`, 422 `not-a-member-role` */
+/** @throws HttpProblem 404 `user-not-found`, 409 `already-member`, 422 */
 export async function addMember(
   { db, clock }: MemberDeps,
   tenantId: string,
@@ -29,7 +44,8 @@ export async function addMember(
   actor: Actor,
 ): Promise<Member> {
   return db.transaction().execute(async (transaction) => {
-    const user = await requireUser(transaction, request.user);
+    // Locked: being deactivated or made an admin meanwhile waits for us, or we for it.
+    const user = await lockUser(transaction, request.user);
     if (user.status !== 'active') throw unfit('This user is deactivated.');
     if (user.role !== 'member') {
       throw unfit('Owners and admins may do everything without being a member.');
@@ -76,12 +92,13 @@ export async function changeMember(
     const before = await requireMember(transaction, tenantId, ref);
     if (before.role === role) return { member: before, revoked: [] };
     const { id, username } = before.user;
-    await transaction
+    const { numUpdatedRows } = await transaction
       .updateTable('memberships')
       .set({ role })
       .where('tenant_id', '=', tenantId)
       .where('user_id', '=', id)
-      .execute();
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw memberNotFound();
     await recordAudit(transaction, clock, {
       ...actor,
       type: 'MembershipChangedEvent',
@@ -105,7 +122,10 @@ export async function changeMember(
   return member;
 }
 
-/** With the bucket keys of this tenant that the member made. @throws HttpProblem 404 */
+/**
+ * With the bucket keys of this tenant that the member made. Nothing is wrong with one who is no
+ * member: then it is as it should be.
+ */
 export async function removeMember(
   deps: MemberDeps,
   tenantId: string,
@@ -114,12 +134,15 @@ export async function removeMember(
 ): Promise<void> {
   const { db, clock } = deps;
   const revoked = await db.transaction().execute(async (transaction) => {
-    const { user } = await requireMember(transaction, tenantId, ref);
-    await transaction
+    const member = await findMember(transaction, tenantId, ref);
+    if (member === undefined) return [];
+    const { user } = member;
+    const { numDeletedRows } = await transaction
       .deleteFrom('memberships')
       .where('tenant_id', '=', tenantId)
       .where('user_id', '=', user.id)
-      .execute();
+      .executeTakeFirst();
+    if (numDeletedRows === 0n) return [];
     await recordAudit(transaction, clock, {
       ...actor,
       type: 'MembershipRemovedEvent',
@@ -134,13 +157,30 @@ export async function removeMember(
 }
 
 async function requireMember(db: Kysely<Schema>, tenantId: string, ref: string): Promise<Member> {
+  const member = await findMember(db, tenantId, ref);
+  if (member === undefined) throw memberNotFound();
+  return member;
+}
+
+/** By id or user name. */
+async function findMember(
+  db: Kysely<Schema>,
+  tenantId: string,
+  ref: string,
+): Promise<Member | undefined> {
   const row = await members(db, tenantId)
     .where((where) =>
-      where.or([where('users.id', '=', ref), where('users.username', '=', ref.toLowerCase())]),
+      where.or([
+        where('users.id', '=', ref),
+        where('users.username', '=', normalizeUsername(ref) ?? ''),
+      ]),
     )
     .executeTakeFirst();
-  if (row !== undefined) return toMember(row);
-  throw new HttpProblem(404, 'member-not-found', 'There is no such member.');
+  return row === undefined ? undefined : toMember(row);
+}
+
+function memberNotFound(): HttpProblem {
+  return new HttpProblem(404, 'member-not-found', 'There is no such member.');
 }
 
 function members(db: Kysely<Schema>, tenantId: string) {

@@ -7,7 +7,10 @@ import type {
   NewPassword,
   ResetPassword,
   User,
+  UserList,
+  UserQuery,
 } from '../../api/contract/users.ts';
+import { DEFAULT_PAGE } from '../../api/contract/page.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -17,9 +20,19 @@ import { finishRevocations, revokeMountCredentialsOf } from '../domain/mount-rev
 import type { RevocationDeps } from '../domain/mount-credentials.ts';
 import { HttpProblem } from '../errors.ts';
 import { assertGoodPassword, makePassword, type Passwords } from './passwords.ts';
-import { ownSubjects, type Principal, type UserRow } from './principal.ts';
+import { ownSubjects, type UserRow } from './principal.ts';
 import { endSessionsOf } from './sessions.ts';
-import { normalizeUsername, requireUsername } from './usernames.ts';
+import {
+  actorOf,
+  assertAnotherOwner,
+  assertMayMakeOwner,
+  assertOwner,
+  lockUser,
+  lockWithOwners,
+  requireUser,
+  type Caller,
+} from './user-rows.ts';
+import { requireUsername } from './usernames.ts';
 
 export interface UserDeps extends RevocationDeps {
   db: Database;
@@ -27,11 +40,7 @@ export interface UserDeps extends RevocationDeps {
   passwords: Passwords;
 }
 
-export interface Caller extends Actor {
-  principal: Pick<Principal, 'scopes'>;
-}
-
-/** @throws HttpProblem 409 `username-taken`, 403 `owner-needed`, 422 */
+/** @throws HttpProblem 409 `username-taken`, 422 `owner-needed`, `weak-password` … */
 export async function addUser(
   { db, clock, passwords }: UserDeps,
   request: CreateUser,
@@ -39,7 +48,7 @@ export async function addUser(
 ): Promise<CreatedUser> {
   const username = requireUsername(request.username);
   const role = request.role ?? 'member';
-  if (role === 'owner') assertOwner(caller);
+  if (role === 'owner') assertMayMakeOwner(caller);
   const { password, made } = passwordOf(request, username);
   const now = new Date(clock.now()).toISOString();
   const row: UserRow = {
@@ -74,19 +83,50 @@ export async function addUser(
   return { ...toUser(row, []), password: made };
 }
 
-export async function listUsers(db: Kysely<Schema>): Promise<User[]> {
-  const rows = await db.selectFrom('users').selectAll().orderBy('username').execute();
-  const memberships = await membershipsOf(db);
-  return rows.map((row) => toUser(row, memberships.get(row.id) ?? []));
+/** One page, by name: two queries, however many there are. */
+export async function listUsers(db: Kysely<Schema>, query: UserQuery): Promise<UserList> {
+  const { limit = DEFAULT_PAGE, after, role, status, tenant } = query;
+  const rows = await db
+    .selectFrom('users')
+    .selectAll()
+    .$if(after !== undefined, (users) => users.where('username', '>', after ?? ''))
+    .$if(role !== undefined, (users) => users.where('role', '=', role ?? 'member'))
+    .$if(status !== undefined, (users) => users.where('status', '=', status ?? 'active'))
+    .$if(tenant !== undefined, (users) =>
+      users.where('id', 'in', (members) =>
+        members
+          .selectFrom('memberships')
+          .innerJoin('tenants', 'tenants.id', 'memberships.tenant_id')
+          .select('memberships.user_id')
+          .where((either) =>
+            either.or([
+              either('tenants.id', '=', tenant ?? ''),
+              either('tenants.slug', '=', tenant ?? ''),
+            ]),
+          ),
+      ),
+    )
+    .orderBy('username')
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit);
+  const memberships = await membershipsOf(
+    db,
+    page.map(({ id }) => id),
+  );
+  return {
+    users: page.map((row) => toUser(row, memberships.get(row.id) ?? [])),
+    next: rows.length > limit ? (page.at(-1)?.username ?? null) : null,
+  };
 }
 
 /** By id or user name. @throws HttpProblem 404 `user-not-found` */
 export async function showUser(db: Kysely<Schema>, ref: string): Promise<User> {
   const row = await requireUser(db, ref);
-  return toUser(row, (await membershipsOf(db, row.id)).get(row.id) ?? []);
+  return toUser(row, (await membershipsOf(db, [row.id])).get(row.id) ?? []);
 }
 
-/** What is absent stays, null empties. @throws HttpProblem 404; 403 `owner-needed`; 409 `last-owner` */
+/** What is absent stays, null empties. @throws HttpProblem 404; 403, 422 `owner-needed`; 409 `last-owner` */
 export async function changeUser(
   { db, clock }: UserDeps,
   ref: string,
@@ -94,11 +134,14 @@ export async function changeUser(
   caller: Caller,
 ): Promise<User> {
   return db.transaction().execute(async (transaction) => {
-    const row = await requireUser(transaction, ref);
+    const row = await lockWithOwners(transaction, ref);
     const { role = row.role } = change;
     if (role !== row.role) {
-      if (role === 'owner' || row.role === 'owner') assertOwner(caller);
-      if (row.role === 'owner') await assertAnotherOwner(transaction, row.id);
+      if (role === 'owner') assertMayMakeOwner(caller);
+      else if (row.role === 'owner') {
+        assertOwner(caller);
+        if (row.status === 'active') await assertAnotherOwner(transaction, row.id);
+      }
     }
     // Whoever may write an owner's name could pass for one.
     if (row.role === 'owner') assertOwner(caller);
@@ -135,7 +178,7 @@ export async function deactivateUser(deps: UserDeps, ref: string, caller: Caller
   const { db, clock } = deps;
   const actor = actorOf(caller);
   const { user, revoked } = await db.transaction().execute(async (transaction) => {
-    const row = await requireUser(transaction, ref);
+    const row = await lockWithOwners(transaction, ref);
     if (row.role === 'owner') {
       assertOwner(caller);
       if (row.status === 'active') await assertAnotherOwner(transaction, row.id);
@@ -161,7 +204,7 @@ export async function activateUser(
   caller: Caller,
 ): Promise<User> {
   return db.transaction().execute(async (transaction) => {
-    const row = await requireUser(transaction, ref);
+    const row = await lockUser(transaction, ref);
     if (row.role === 'owner') assertOwner(caller);
     if (row.status !== 'active') {
       await setStatus(transaction, clock, row, 'active', actorOf(caller));
@@ -183,7 +226,7 @@ export async function resetPassword(
   const hash = await passwords.hash(password);
   const actor = actorOf(caller);
   await db.transaction().execute(async (transaction) => {
-    const now = await requireUser(transaction, row.id);
+    const now = await lockUser(transaction, row.id);
     if (now.role === 'owner') assertOwner(caller);
     await transaction
       .updateTable('users')
@@ -198,45 +241,6 @@ export async function resetPassword(
     await endSessionsOf(transaction, clock, row.id, actor, 'the password was reset');
   });
   return { password: made };
-}
-
-/** By id or user name. @throws HttpProblem 404 `user-not-found` */
-export async function requireUser(db: Kysely<Schema>, ref: string): Promise<UserRow> {
-  const row = await db
-    .selectFrom('users')
-    .selectAll()
-    .where((where) =>
-      where.or([where('id', '=', ref), where('username', '=', normalizeUsername(ref) ?? '')]),
-    )
-    .executeTakeFirst();
-  if (row !== undefined) return row;
-  throw new HttpProblem(404, 'user-not-found', 'There is no such user.');
-}
-
-/** An owner is made, changed and ended by owners only: anything else would be a way to become one. */
-function assertOwner({ principal }: Caller): void {
-  if (principal.scopes.includes('instance')) return;
-  throw new HttpProblem(403, 'owner-needed', 'Only an owner may do this.');
-}
-
-async function assertAnotherOwner(transaction: Transaction<Schema>, id: string): Promise<void> {
-  // Touching the rows makes two owners who end each other wait for one another.
-  await transaction
-    .updateTable('users')
-    .set((column) => ({ updated_at: column.ref('updated_at') }))
-    .where('role', '=', 'owner')
-    .where('status', '=', 'active')
-    .execute();
-  const another = await transaction
-    .selectFrom('users')
-    .select('id')
-    .where('role', '=', 'owner')
-    .where('status', '=', 'active')
-    .where('id', '<>', id)
-    .limit(1)
-    .executeTakeFirst();
-  if (another !== undefined) return;
-  throw new HttpProblem(409, 'last-owner', 'This is the last active owner of the server.');
 }
 
 async function setStatus(
@@ -297,8 +301,9 @@ function passwordOf(
 
 async function membershipsOf(
   db: Kysely<Schema>,
-  userId?: string,
+  userIds: readonly string[],
 ): Promise<Map<string, User['memberships']>> {
+  if (userIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('memberships')
     .innerJoin('tenants', 'tenants.id', 'memberships.tenant_id')
@@ -310,7 +315,7 @@ async function membershipsOf(
       'tenants.name',
     ])
     .where('tenants.status', '<>', 'purged')
-    .$if(userId !== undefined, (query) => query.where('memberships.user_id', '=', userId ?? ''))
+    .where('memberships.user_id', 'in', userIds)
     .orderBy('tenants.slug')
     .execute();
   const found = new Map<string, User['memberships']>();
@@ -329,8 +334,4 @@ function toUser(row: UserRow, memberships: User['memberships']): User {
     created_at,
     last_sign_in_at,
   };
-}
-
-function actorOf({ actor, requestId }: Caller): Actor {
-  return { actor, requestId };
 }

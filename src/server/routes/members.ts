@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import { AddMember, ChangeMember, type Member, type MemberList } from '../../api/contract/users.ts';
+import { PageQuery } from '../../api/contract/page.ts';
 import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
 import { HttpProblem } from '../errors.ts';
 import { addMember, changeMember, listMembers, removeMember } from '../identity/members.ts';
@@ -16,12 +17,11 @@ const PATH = '/api/v1/admin/tenants/:tenant/members';
 /** Who works in a tenant: administered by the server's administrators and its own. */
 export function memberRoutes(app: FastifyInstance, deps: UserDeps, guards: Guards): void {
   const { signedIn: onRequest } = guards;
-  app.get<{ Params: Tenant }>(
+  app.get<{ Params: Tenant; Querystring: PageQuery }>(
     PATH,
-    { onRequest, schema: { params: Tenant } },
-    async (request): Promise<MemberList> => ({
-      members: await listMembers(deps.db, await tenantOf(deps, request)),
-    }),
+    { onRequest, schema: { params: Tenant, querystring: PageQuery } },
+    async (request): Promise<MemberList> =>
+      listMembers(deps.db, await tenantOf(deps, request), request.query),
   );
   app.post<{ Params: Tenant; Body: AddMember }>(
     PATH,

@@ -4,6 +4,7 @@ import {
   ChangeUser,
   CreateUser,
   ResetPassword,
+  UserQuery,
   type CreatedUser,
   type NewPassword,
   type User,
@@ -17,9 +18,9 @@ import {
   listUsers,
   resetPassword,
   showUser,
-  type Caller,
   type UserDeps,
 } from '../identity/users.ts';
+import type { Caller } from '../identity/user-rows.ts';
 import { actorOf, principalOf, type Guards } from '../plugins/authentication.ts';
 
 const Params = z.object({ id: z.string() });
@@ -30,9 +31,11 @@ const PATH = '/api/v1/admin/users';
 
 export function userRoutes(app: FastifyInstance, deps: UserDeps, guards: Guards): void {
   const onRequest = guards.administrator('users');
-  app.get(PATH, { onRequest }, async (): Promise<UserList> => ({
-    users: await listUsers(deps.db),
-  }));
+  app.get<{ Querystring: UserQuery }>(
+    PATH,
+    { onRequest, schema: { querystring: UserQuery } },
+    async (request): Promise<UserList> => listUsers(deps.db, request.query),
+  );
   app.post<{ Body: CreateUser }>(
     PATH,
     { onRequest, schema: { body: CreateUser } },

@@ -75,7 +75,7 @@ describe('users', () => {
     ],
     ['a weak password', { username: 'x', password: 'short' }, 422, 'weak-password', 'password'],
     ['an unknown role', { username: 'x', role: 'god' }, 422, 'invalid-field', 'role'],
-    ['an owner by an admin', { username: 'x', role: 'owner' }, 403, 'owner-needed'],
+    ['an owner by an admin', { username: 'x', role: 'owner' }, 422, 'owner-needed', 'role'],
   ])('refuses %s', async (_what, user, status, code, field) => {
     const { body } = await client.call('POST', USERS, admin, user);
     expect(body).toMatchObject({ status, code, ...(field === undefined ? {} : { field }) });
@@ -104,11 +104,12 @@ describe('users', () => {
       ['POST', `${second}/reset-password`, {}],
       ['PATCH', second, { role: 'admin' }],
       ['PATCH', second, { email: 'thief@example.org' }],
-      ['PATCH', `${USERS}/paul`, { role: 'owner' }],
     ] as const) {
       const { body } = await client.call(method, path, admin, json);
       expect(body).toMatchObject({ status: 403, code: 'owner-needed' });
     }
+    const grant = await client.call('PATCH', `${USERS}/paul`, admin, { role: 'owner' });
+    expect(grant.body).toMatchObject({ status: 422, code: 'owner-needed', field: 'role' });
     expect((await client.call('PATCH', second, owner, { role: 'admin' })).status).toBe(200);
   });
 
@@ -179,6 +180,115 @@ describe('users', () => {
   });
 });
 
+describe('lists', () => {
+  it('come in pages, with what each user is a member of', async () => {
+    const names = ['page-a', 'page-b', 'page-c', 'page-d', 'page-e'];
+    for (const name of names) await client.addUser(name, 'member', { other: 'viewer' });
+    const list = async (query: string): Promise<UserList> =>
+      UserList.parse((await client.call('GET', `${USERS}?${query}`, admin)).body);
+    const pages = [await list('tenant=other&limit=2')];
+    for (let next = pages[0]!.next; next !== null; next = pages.at(-1)!.next) {
+      pages.push(await list(`tenant=other&limit=2&after=${next}`));
+    }
+    expect(pages.map(({ users }) => users.map(({ username }) => username))).toEqual([
+      ['page-a', 'page-b'],
+      ['page-c', 'page-d'],
+      ['page-e'],
+    ]);
+    const [, second] = pages.flatMap(({ users }) => users);
+    expect(second?.memberships).toMatchObject([{ tenant: { slug: 'other' }, role: 'viewer' }]);
+    expect((await list('role=owner')).users.map(({ username }) => username)).toEqual(['boss']);
+    await client.call('POST', `${USERS}/page-a/deactivate`, admin);
+    const ended = await list('status=deactivated&tenant=other');
+    expect(ended.users.map(({ username }) => username)).toEqual(['page-a']);
+    const members = await client.call(
+      'GET',
+      '/api/v1/admin/tenants/other/members?limit=1&after=page-c',
+      admin,
+    );
+    expect(MemberList.parse(members.body)).toMatchObject({
+      members: [{ user: { username: 'page-d' } }],
+      next: 'page-d',
+    });
+  });
+
+  it.each(['limit=0', 'limit=501', 'limit=x', 'limit=1&limit=2', 'role=god', 'after=', 'x=1'])(
+    'refuse ?%s',
+    async (query) => {
+      const { body } = await client.call('GET', `${USERS}?${query}`, admin);
+      expect(body).toMatchObject({ status: 422, code: 'invalid-field' });
+    },
+  );
+});
+
+describe('at the same moment', () => {
+  it('twenty who add a member: one does, the others are told', async () => {
+    await client.addUser('wanted');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        client.call('POST', MEMBERS, admin, {
+          user: 'wanted',
+          role: index % 2 === 0 ? 'editor' : 'viewer',
+        }),
+      ),
+    );
+    const counts = Map.groupBy(answers, ({ status }) => status);
+    expect([...counts].map(([status, list]) => [status, list.length]).toSorted()).toEqual([
+      [201, 1],
+      [409, 19],
+    ]);
+    const role = counts.get(201)?.[0]?.body['role'];
+    const list = MemberList.parse((await client.call('GET', MEMBERS, admin)).body);
+    expect(list.members.find(({ user }) => user.username === 'wanted')?.role).toBe(role);
+  });
+
+  it('twenty who add a user: one does', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        client.call('POST', USERS, admin, { username: 'twin', password: PASSWORD }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(19);
+  });
+
+  it('a member who is changed and removed is changed before or not found, and gone', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      await client.call('POST', MEMBERS, admin, { user: 'twin', role: 'viewer' });
+      const [change, removal] = await Promise.all([
+        client.call('PATCH', `${MEMBERS}/twin`, admin, { role: 'editor' }),
+        client.call('DELETE', `${MEMBERS}/twin`, admin),
+      ]);
+      expect([200, 404]).toContain(change.status);
+      expect(removal.status).toBe(204);
+      const { body } = await client.call('GET', `${USERS}/twin`, admin);
+      expect(body['memberships']).toEqual([]);
+    }
+  });
+
+  it('the last two owners who end each other: one stays', async () => {
+    await client.addUser('rival', 'owner');
+    const { access_token: rival } = await client.login('rival', { tenant: null });
+    const answers = await Promise.all([
+      client.call('PATCH', `${USERS}/rival`, owner, { role: 'admin' }),
+      client.call('PATCH', `${USERS}/boss`, rival, { role: 'member' }),
+    ]);
+    // The other one is told so, or was no owner any more when asked.
+    const statuses = answers.map(({ status }) => status).toSorted();
+    expect(statuses[0]).toBe(200);
+    expect([403, 409]).toContain(statuses[1]);
+    const { body } = await client.call('GET', `${USERS}?role=owner&status=active`, admin);
+    const owners = UserList.parse(body).users.map(({ username }) => username);
+    expect(owners).toHaveLength(1);
+    // As it was, for the tests to come.
+    const boss = `${USERS}/boss`;
+    await client.call('POST', `${boss}/activate`, server.adminToken);
+    await client.call('PATCH', boss, server.adminToken, { role: 'owner' });
+    await client.call('PATCH', `${USERS}/rival`, server.adminToken, { role: 'admin' });
+    owner = (await client.login('boss', { tenant: null })).access_token;
+  });
+});
+
 describe('members', () => {
   it('are administered by administrators and the tenant’s own', async () => {
     await client.addUser('chief', 'member', { acme: 'tenant_admin' });
@@ -226,7 +336,9 @@ describe('members', () => {
     expect(ids).toContain(reads.body['id']);
     expect(ids).not.toContain(writes.body['id']);
     expect((await client.call('DELETE', path, admin)).status).toBe(204);
-    expect((await client.call('DELETE', path, admin)).status).toBe(404);
+    expect((await client.call('DELETE', path, admin)).status).toBe(204);
+    const gone = await client.call('PATCH', path, admin, { role: 'editor' });
+    expect(gone.body).toMatchObject({ status: 404, code: 'member-not-found' });
     const info = await client.call('GET', '/tenant/mount/info', worker);
     expect(info.body).toMatchObject({ status: 403, code: 'scope-missing' });
   });
