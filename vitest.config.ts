@@ -1,8 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
+const EVERYTHING = ['test/{unit,integration,e2e,property}/**/*.test.ts'];
+/** The server's tests, whose data is in SQLite, are run once more on a real PostgreSQL. */
+const TOUCHES_DATA = [
+  'test/integration/server/**/*.test.ts',
+  'test/property/server-routes.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/{unit,integration,e2e,property}/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'main', include: [...EVERYTHING] } },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: [...TOUCHES_DATA],
+          env: { CLOUD_TEST_DATABASE: 'postgres' },
+        },
+      },
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/plain-summary.ts'],
     // vitest swallows what a test captures from its own stdout otherwise.

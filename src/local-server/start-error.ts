@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { LockHeldError } from '../platform/lock-held-error.ts';
-import { isDatabaseFull, isDiskFailure } from '../server/db/sqlite-errors.ts';
+import { isDatabaseFull } from '../server/db/database-errors.ts';
+import { isDiskFailure } from '../server/db/sqlite-errors.ts';
 import { ServerStartError } from '../server/errors.ts';
 
 /** A service manager need not try again what only a person can put right. */
@@ -14,6 +15,8 @@ const EXIT: Record<ServerStartError['code'], ExitCode> = {
   'folder-not-writable': ExitCode.failed,
   'database-newer': ExitCode.needsPerson,
   'database-unreadable': ExitCode.needsPerson,
+  'database-unreachable': ExitCode.failed,
+  'database-foreign': ExitCode.needsPerson,
   'storage-unusable': ExitCode.needsPerson,
   'signing-key-locked': ExitCode.needsPerson,
 };

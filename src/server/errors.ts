@@ -12,6 +12,8 @@ export class ServerStartError extends Error {
     | 'folder-not-writable'
     | 'database-newer'
     | 'database-unreadable'
+    | 'database-unreachable'
+    | 'database-foreign'
     | 'storage-unusable'
     | 'signing-key-locked';
   readonly suggestions: string[];

@@ -7,7 +7,8 @@ import { acquireLock } from '../platform/lock.ts';
 import { buildApp } from './app.ts';
 import { useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
-import { openSqlite, type Database } from './db/sqlite.ts';
+import { openDatabase, type OpenDatabase } from './db/open-database.ts';
+import type { Database } from './db/sqlite.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
 import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
@@ -163,8 +164,7 @@ function openIdentity(db: Database, clock: Clock, masterKey: Buffer) {
   };
 }
 
-interface State {
-  db: Database;
+interface State extends Pick<OpenDatabase, 'db' | 'postgres'> {
   masterKey: Buffer;
   keys: SigningKeys;
 }
@@ -178,11 +178,11 @@ async function openState(
   await useDataFolder(settings.dataFolder);
   const lock = await acquireLock(files.lock, { command: 'cloud server start', clock });
   opened.defer(() => lock.release());
-  const db = await openSqlite(files.database);
+  const { db, postgres } = await openDatabase(settings);
   opened.defer(() => db.destroy());
   await migrate(db, clock);
   const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
-  return { db, masterKey, keys: await loadSigningKeys(db, clock, masterKey) };
+  return { db, postgres, masterKey, keys: await loadSigningKeys(db, clock, masterKey) };
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<string> {

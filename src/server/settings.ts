@@ -36,6 +36,17 @@ export interface EmbeddedStorage {
   faults: FaultOptions;
 }
 
+/** PostgreSQL. */
+export interface PostgresSettings {
+  kind: 'postgres';
+  /** With the password: for the driver only. */
+  url: string;
+  /** Host and database, for people. */
+  name: string;
+  /** Connections of this process at most, beside one that listens. */
+  poolSize: number;
+}
+
 export interface ServerSettings {
   host: string;
   /** 0: any free port. */
@@ -53,6 +64,8 @@ export interface ServerSettings {
   /** Whose `X-Forwarded-For` is believed: addresses and networks of proxies before us. */
   trustedProxies: string[];
   storage: ExternalStorage | EmbeddedStorage;
+  /** A file in the data folder, or PostgreSQL. */
+  database: { kind: 'sqlite' } | PostgresSettings;
   /** First part of the names of new buckets. */
   bucketPrefix: string;
   /** Where new buckets lie: Tigris's `X-Tigris-Regions`; undefined: its default. */
@@ -108,6 +121,7 @@ export async function readSettings(
     seedOwner: await readSeedOwner(read),
     trustedProxies: readProxies(read),
     storage: await readStorage(read, overrides),
+    database: await readDatabase(read),
     bucketPrefix: readBucketPrefix(read),
     bucketRegions: read.text('BUCKET_REGIONS'),
     allowPrivateSync: read.flag('SYNC_PRIVATE'),
@@ -142,6 +156,21 @@ async function readStorage(
       await read.secret('STORAGE_SECRET_ACCESS_KEY'),
     ),
   };
+}
+
+const POOL_SIZE = 10;
+
+async function readDatabase(read: Variables): Promise<ServerSettings['database']> {
+  const url = await read.secret('DATABASE_URL');
+  const poolSize = read.number('DATABASE_POOL', 1, 100) ?? POOL_SIZE;
+  if (url === undefined) return { kind: 'sqlite' };
+  // A host that is left out means a socket, whose folder is in the query.
+  const parsed = URL.parse(url.replace('@/', '@socket/'));
+  if (parsed === null || !['postgres:', 'postgresql:'].includes(parsed.protocol)) {
+    throw invalid('DATABASE_URL', 'is not an address like postgres://user:password@host/database');
+  }
+  const host = parsed.searchParams.get('host') ?? parsed.host;
+  return { kind: 'postgres', url, name: host + parsed.pathname, poolSize };
 }
 
 /** Whether they are good is seen when they are used: at the first start only. */
@@ -209,6 +238,9 @@ function parseKey(text: string | undefined): Buffer | undefined {
 
 const PREFIX = 'CLOUD_SERVER_';
 
+/** These have the name that every host of applications gives them, and need no prefix. */
+const PLAIN = new Set(['DATABASE_URL', 'DATABASE_URL_FILE']);
+
 /** The environment, one variable at a time; an empty one counts as not set. */
 class Variables {
   readonly #env: NodeJS.ProcessEnv;
@@ -217,7 +249,7 @@ class Variables {
   }
 
   text(name: string): string | undefined {
-    const value = this.#env[PREFIX + name];
+    const value = this.#env[variable(name)];
     return value === undefined || value === '' ? undefined : value;
   }
 
@@ -227,6 +259,14 @@ class Variables {
     const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
     if (port < 0 || port > 65_535) throw invalid(name, 'is not a port (0 to 65535)');
     return port;
+  }
+
+  number(name: string, least: number, most: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    if (number >= least && number <= most) return number;
+    throw invalid(name, `is not a number from ${least} to ${most}`);
   }
 
   flag(name: string): boolean {
@@ -251,7 +291,7 @@ class Variables {
     const value = this.text(name);
     const path = this.text(`${name}_FILE`);
     if (path === undefined) return value;
-    if (value !== undefined) throw invalid(name, `and ${PREFIX}${name}_FILE are both set`);
+    if (value !== undefined) throw invalid(name, `and ${variable(name)}_FILE are both set`);
     let text: string;
     try {
       text = await readFile(path, 'utf8');
@@ -266,7 +306,11 @@ class Variables {
 }
 
 function invalid(name: string, what: string): ServerStartError {
-  return new ServerStartError('invalid-setting', `${PREFIX}${name} ${what}.`);
+  return new ServerStartError('invalid-setting', `${variable(name)} ${what}.`);
+}
+
+function variable(name: string): string {
+  return PLAIN.has(name) ? name : PREFIX + name;
 }
 
 /** The files of a server's folder. */

@@ -9,6 +9,7 @@ import { resolvePlaces } from '../../src/platform/places.ts';
 import { startServer, type RunningServer } from '../../src/server/listen.ts';
 import { readSettings } from '../../src/server/settings.ts';
 import type { StorageProvider } from '../../src/server/storage/provider.ts';
+import { databaseEnvironment, dropDatabaseOf } from './test-databases.ts';
 
 export interface TestServerOptions {
   /** Slugs of tenants to add, each with an API key. */
@@ -38,7 +39,10 @@ export interface TestServer extends AsyncDisposable {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'cloud-server-')));
   const settings = await readSettings(
-    { env: options.env ?? {}, places: resolvePlaces({ CLOUD_HOME: dataFolder }) },
+    {
+      env: { ...(await databaseEnvironment(dataFolder)), ...options.env },
+      places: resolvePlaces({ CLOUD_HOME: dataFolder }),
+    },
     { port: 0, dataFolder },
   );
   const lines: string[] = [];
@@ -62,7 +66,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       : (await readFile(server.adminTokenFile, 'utf8')).trim();
   const close = async (): Promise<void> => {
     await server.close();
-    if (options.dataFolder === undefined) await rm(dataFolder, { recursive: true, force: true });
+    if (options.dataFolder !== undefined) return;
+    await dropDatabaseOf(dataFolder);
+    await rm(dataFolder, { recursive: true, force: true });
   };
   const keys = new Map<string, string>();
   const admin = createApiClient({ server: server.url, token: () => Promise.resolve(adminToken) });

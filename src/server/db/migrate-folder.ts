@@ -3,25 +3,32 @@ import { acquireLock } from '../../platform/lock.ts';
 import { useDataFolder } from '../data-folder.ts';
 import { filesIn, type ServerSettings } from '../settings.ts';
 import { migrate } from './migrate.ts';
-import { openSqlite } from './sqlite.ts';
+import { openDatabase } from './open-database.ts';
 
 export interface MigrationResult {
+  /** The file, or host and database. */
   database: string;
   /** Names of the migrations that were applied now, in order. */
   applied: string[];
 }
 
-/** Migrates without serving. @throws ServerStartError; LockHeldError while a server runs there */
+/**
+ * Migrates without serving. PostgreSQL may have servers at work: they know how to wait.
+ *
+ * @throws ServerStartError; LockHeldError while a server runs on the file
+ */
 export async function migrateFolder(
   settings: ServerSettings,
   clock: Clock,
 ): Promise<MigrationResult> {
   await using opened = new AsyncDisposableStack();
-  const files = filesIn(settings.dataFolder);
-  await useDataFolder(settings.dataFolder);
-  const lock = await acquireLock(files.lock, { command: 'cloud server migrate', clock });
-  opened.defer(() => lock.release());
-  const db = await openSqlite(files.database);
+  if (settings.database.kind === 'sqlite') {
+    await useDataFolder(settings.dataFolder);
+    const path = filesIn(settings.dataFolder).lock;
+    const lock = await acquireLock(path, { command: 'cloud server migrate', clock });
+    opened.defer(() => lock.release());
+  }
+  const { db, name } = await openDatabase(settings);
   opened.defer(() => db.destroy());
-  return { database: files.database, applied: await migrate(db, clock) };
+  return { database: name, applied: await migrate(db, clock) };
 }

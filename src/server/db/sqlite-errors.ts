@@ -1,17 +1,4 @@
-/** Extended result codes; https://sqlite.org/rescode.html */
-const UNIQUE = 2067;
-const FULL = 13;
 const IOERR = 10;
-
-/** Whether a row was refused because another one has the same unique value. */
-export function isUniqueViolation(error: unknown): boolean {
-  return resultCode(error) === UNIQUE;
-}
-
-/** Whether there is no space left for the database. Nothing of the transaction was kept. */
-export function isDatabaseFull(error: unknown): boolean {
-  return resultCode(error) === FULL;
-}
 
 /**
  * Whether the disk failed under SQLite. On a full one it says so too, when what does not fit is its
@@ -21,7 +8,8 @@ export function isDiskFailure(error: unknown): boolean {
   return ((resultCode(error) ?? 0) & 0xff) === IOERR;
 }
 
-function resultCode(error: unknown): number | undefined {
+/** Extended result code; https://sqlite.org/rescode.html */
+export function resultCode(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
     ? error.errcode
     : undefined;

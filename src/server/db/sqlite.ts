@@ -1,10 +1,18 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from 'kysely';
+import {
+  Kysely,
+  SqliteDialect,
+  SqliteQueryCompiler,
+  type SelectModifierNode,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely';
 import { isErrno, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { access } from 'node:fs/promises';
 import { ServerStartError } from '../errors.ts';
 import type { Schema } from './schema.ts';
-import { isDatabaseFull, isDiskFailure } from './sqlite-errors.ts';
+import { isDatabaseFull } from './database-errors.ts';
+import { isDiskFailure } from './sqlite-errors.ts';
 
 export type Database = Kysely<Schema>;
 
@@ -36,7 +44,22 @@ export async function openSqlite(path: string): Promise<Database> {
       cause,
     });
   }
-  return new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(connection) }) });
+  return new Kysely<Schema>({ dialect: new OneWriterDialect({ database: forKysely(connection) }) });
+}
+
+class OneWriterDialect extends SqliteDialect {
+  override createQueryCompiler(): SqliteQueryCompiler {
+    return new OneWriterQueryCompiler();
+  }
+}
+
+/** `for update` is for PostgreSQL: here a transaction is alone with the whole database. */
+class OneWriterQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier !== 'ForUpdate' && node.modifier !== 'ForNoKeyUpdate') {
+      super.visitSelectModifier(node);
+    }
+  }
 }
 
 /** `node:sqlite` in the shape that Kysely's SQLite driver asks for, keeping prepared statements. */
@@ -52,11 +75,19 @@ function forKysely(connection: DatabaseSync): SqliteDatabase {
       if (known !== undefined) return known;
       if (statements.size >= KEPT_STATEMENTS) statements.clear();
       const statement =
-        text === 'rollback' ? rollback(connection) : adapt(connection.prepare(text));
+        text === 'rollback' ? rollback(connection) : adapt(connection.prepare(toWrite(text)));
       statements.set(text, statement);
       return statement;
     },
   };
+}
+
+/**
+ * A transaction that reads first and writes then would fail where another process has written in
+ * between; so it takes its turn at once. https://sqlite.org/lang_transaction.html#immediate
+ */
+function toWrite(text: string): string {
+  return text === 'begin' ? 'begin immediate' : text;
 }
 
 /**

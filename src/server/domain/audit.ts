@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
+import { lockInTransaction } from '../db/dialect.ts';
 import type { Schema } from '../db/schema.ts';
 
 /** Who did it: `user:<id>`, `credential:<id>`, `server`, or `anonymous` on the device page. */
@@ -79,6 +80,8 @@ export async function recordAudit(
   clock: Clock,
   event: AuditEvent,
 ): Promise<void> {
+  // One after the other until the commit: each hash covers the one before.
+  await lockInTransaction(transaction, 'audit');
   const last = await transaction
     .selectFrom('audit_events')
     .select('hash')

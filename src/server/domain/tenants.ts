@@ -5,7 +5,7 @@ import type { Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { isUniqueViolation } from '../db/sqlite-errors.ts';
+import { isUniqueViolation } from '../db/database-errors.ts';
 import { HttpProblem } from '../errors.ts';
 import { fingerprint, type WebhookFor } from '../events/bucket-notifications.ts';
 import { StorageError, type StorageProvider } from '../storage/provider.ts';

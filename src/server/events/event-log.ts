@@ -4,7 +4,7 @@ import type { Resync, TenantEvent } from '../../api/contract/events.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { isUniqueViolation } from '../db/sqlite-errors.ts';
+import { isUniqueViolation } from '../db/database-errors.ts';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 

@@ -14,7 +14,7 @@ import { DEFAULT_PAGE } from '../../api/contract/page.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { isUniqueViolation } from '../db/sqlite-errors.ts';
+import { isUniqueViolation } from '../db/database-errors.ts';
 import { recordAudit, type Actor } from '../domain/audit.ts';
 import { finishRevocations, revokeMountCredentialsOf } from '../domain/mount-revocation.ts';
 import type { RevocationDeps } from '../domain/mount-credentials.ts';

@@ -8,7 +8,7 @@ import type {
   FastifyRequest,
 } from 'fastify';
 import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
-import { isDatabaseFull } from '../db/sqlite-errors.ts';
+import { isDatabaseFull, isDatabaseUnavailable } from '../db/database-errors.ts';
 import { HttpProblem } from '../errors.ts';
 import { InvalidFieldError } from './validation.ts';
 
@@ -58,6 +58,12 @@ export function toProblem(error: unknown): HttpProblem {
   if (isDatabaseFull(error)) {
     return new HttpProblem(503, 'disk-full', 'The disk of the server is full.', {
       headers: { 'retry-after': '60' },
+      cause: error,
+    });
+  }
+  if (isDatabaseUnavailable(error)) {
+    return new HttpProblem(503, 'database-unavailable', 'The database does not answer.', {
+      headers: { 'retry-after': '2' },
       cause: error,
     });
   }

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { SignJWT, type JWTHeaderParameters } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_KEY_GRANT, type TokenResponse } from '../../../src/api/contract/auth.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { loadMasterKey } from '../../../src/server/domain/master-key.ts';
 import { loadSigningKeys, type SigningKeys } from '../../../src/server/domain/signing-keys.ts';
 import { createToken } from '../../../src/server/domain/tokens.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const clock = adjustableClock();
 let server: TestServer;
@@ -19,7 +20,7 @@ let keys: SigningKeys;
 
 beforeAll(async () => {
   server = await startTestServer({ tenants: ['acme', 'other'], clock });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   const masterKey = await loadMasterKey(db, join(server.dataFolder, 'server.key'), undefined);
   keys = await loadSigningKeys(db, systemClock, masterKey);
 });

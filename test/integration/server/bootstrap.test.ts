@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
 import { createSocketOnFreePort } from '../../support/free-port.ts';
-import { openSqlite } from '../../../src/server/db/sqlite.ts';
 import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf, testDatabase } from '../../support/test-databases.ts';
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'cloud-bootstrap-'));
@@ -46,7 +46,8 @@ describe('a bare first start', () => {
       expect(server.logs()).not.toContain(server.adminToken);
       return server.adminToken;
     });
-    for (const name of ['admin-token', 'server.key', 'server.sqlite', 'storage-port']) {
+    const database = testDatabase === 'sqlite' ? ['server.sqlite'] : [];
+    for (const name of ['admin-token', 'server.key', 'storage-port', ...database]) {
       expect((await stat(join(dataFolder, name))).mode & 0o777).toBe(0o600);
     }
     expect((await stat(dataFolder)).mode & 0o777).toBe(0o700);
@@ -86,7 +87,7 @@ describe('CLOUD_SERVER_TOKEN', () => {
     const dataFolder = await folder();
     const env = { CLOUD_SERVER_TOKEN: SEED };
     await during({ dataFolder, env }, () => Promise.resolve());
-    const db = await openSqlite(join(dataFolder, 'server.sqlite'));
+    const db = await openDatabaseOf({ dataFolder });
     await db.updateTable('credentials').set({ revoked_at: '2026-01-01T00:00:00.000Z' }).execute();
     await db.destroy();
     await during({ dataFolder, env }, async (server) => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   AuthorizationServer,
@@ -8,10 +7,11 @@ import {
   DeviceAuthorization,
   TokenResponse,
 } from '../../../src/api/contract/auth.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { identityClient, PASSWORD, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const clock = adjustableClock();
 let server: TestServer;
@@ -20,7 +20,7 @@ let client: IdentityClient;
 
 beforeAll(async () => {
   server = await startTestServer({ tenants: ['acme', 'other'], clock });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   client = identityClient(server);
   await client.addUser('ada', 'member', { acme: 'editor', other: 'viewer' });
   await client.addUser('eve', 'member', { other: 'editor' });

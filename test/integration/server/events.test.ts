@@ -15,12 +15,12 @@ import { createApiClient } from '../../../src/api/client.ts';
 import type { MountCredentialWithSecret } from '../../../src/api/contract/mount.ts';
 import { followEvents, type StreamItem } from '../../../src/api/event-stream.ts';
 import { startObjectStore } from '../../../src/object-store/index.ts';
-import { openSqlite } from '../../../src/server/db/sqlite.ts';
 import { webhookToken } from '../../../src/server/events/webhook.ts';
 import { adjustableClock, type AdjustableClock } from '../../support/adjustable-clock.ts';
 import { readEvents, type EventReader } from '../../support/event-reader.ts';
 import { s3ClientFor } from '../../support/s3-client.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 import { cut, withTrouble } from '../../support/storage-trouble.ts';
 
 let clock: AdjustableClock;
@@ -35,7 +35,7 @@ async function start(options: TestServerOptions = {}): Promise<TestServer> {
 }
 
 async function databaseOf({ dataFolder }: TestServer) {
-  const db = await openSqlite(join(dataFolder, 'server.sqlite'));
+  const db = await openDatabaseOf({ dataFolder });
   onTestFinished(() => db.destroy());
   return db;
 }
@@ -500,7 +500,7 @@ describe('what happens in the bucket arrives', () => {
     const credential = await apiOf(before).createMountCredential({});
     await before.close();
     // As a tenant that was made before there were events.
-    const db = await openSqlite(join(dataFolder, 'server.sqlite'));
+    const db = await openDatabaseOf({ dataFolder });
     await db.updateTable('tenants').set({ webhook: null }).execute();
     await db.destroy();
     const after = await startTestServer({ dataFolder });

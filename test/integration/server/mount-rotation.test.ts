@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MountCredentialList, MountCredentialWithSecret } from '../../../src/api/contract/mount.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { identityClient, type Answer, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const CREDENTIALS = '/tenant/mount/credentials';
 let server: TestServer;
@@ -12,7 +12,7 @@ let client: IdentityClient;
 
 beforeAll(async () => {
   server = await startTestServer({ tenants: ['acme'] });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   client = identityClient(server);
   await client.addUser('ada', 'member', { acme: 'editor' });
   await client.addUser('viewer', 'member', { acme: 'viewer' });

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Me, TokenResponse } from '../../../src/api/contract/auth.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { identityClient, PASSWORD, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const DAY = 86_400_000;
 const clock = adjustableClock();
@@ -14,7 +14,7 @@ let client: IdentityClient;
 
 beforeAll(async () => {
   server = await startTestServer({ tenants: ['acme', 'other'], clock });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   client = identityClient(server);
   await client.addUser('ada', 'member', { acme: 'editor' });
   await client.addUser('both', 'member', { acme: 'viewer', other: 'tenant_admin' });

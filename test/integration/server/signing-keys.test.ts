@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify, SignJWT, type JWTHeaderParameters } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SigningKeyList } from '../../../src/api/contract/signing-keys.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { loadMasterKey } from '../../../src/server/domain/master-key.ts';
 import { loadSigningKeys, type SigningKeys } from '../../../src/server/domain/signing-keys.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { identityClient, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const clock = adjustableClock();
 let server: TestServer;
@@ -19,7 +20,7 @@ let beside: SigningKeys;
 
 beforeAll(async () => {
   server = await startTestServer({ tenants: ['acme', 'other'], clock });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   client = identityClient(server);
   const masterKey = await loadMasterKey(db, join(server.dataFolder, 'server.key'), undefined);
   beside = await loadSigningKeys(db, clock, masterKey);

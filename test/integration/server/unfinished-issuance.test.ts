@@ -8,12 +8,13 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient, type ApiClient } from '../../../src/api/client.ts';
 import type { AbortError } from '../../../src/output/errors.ts';
 import { embeddedStorageKey } from '../../../src/server/domain/master-key.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { StorageError } from '../../../src/server/storage/provider.ts';
 import { IamClient } from '../../../src/server/storage/iam-client.ts';
 import { createSigner } from '../../../src/server/storage/signed-requests.ts';
 import { adjustableClock, type AdjustableClock } from '../../support/adjustable-clock.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { databaseEnvironment, openDatabaseOf } from '../../support/test-databases.ts';
 import { cut, withTrouble, type Trouble } from '../../support/storage-trouble.ts';
 
 let trouble: Trouble;
@@ -61,7 +62,7 @@ const clientOf = (server: TestServer): ApiClient =>
   createApiClient({ server: server.url, token: () => Promise.resolve(server.apiKeyOf('acme')) });
 
 async function database(server: TestServer): Promise<Database> {
-  const db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  const db = await openDatabaseOf(server);
   onTestFinished(() => db.destroy());
   return db;
 }
@@ -234,6 +235,7 @@ describe('a server that is killed in the middle of an issuance', () => {
     const fixture = fileURLToPath(new URL('../../support/server-that-dies.ts', import.meta.url));
     const child = spawn(process.execPath, [fixture, dataFolder, method, when], {
       stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(await databaseEnvironment(dataFolder)) },
     });
     const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');

@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CreatedUser, MemberList, UserList } from '../../../src/api/contract/users.ts';
-import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import type { Database } from '../../../src/server/db/sqlite.ts';
 import { identityClient, PASSWORD, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 let server: TestServer;
 let db: Database;
@@ -19,7 +19,7 @@ beforeAll(async () => {
     tenants: ['acme', 'other'],
     env: { CLOUD_SERVER_ADMIN_USERNAME: 'Boss', CLOUD_SERVER_ADMIN_PASSWORD: PASSWORD },
   });
-  db = await openSqlite(join(server.dataFolder, 'server.sqlite'));
+  db = await openDatabaseOf(server);
   client = identityClient(server);
   await client.addUser('admin', 'admin');
   owner = (await client.login('boss', { tenant: null })).access_token;

@@ -22,6 +22,7 @@ describe('readSettings', () => {
       masterKey: undefined,
       seedToken: undefined,
       storage: { kind: 'embedded', port: undefined, faults: {} },
+      database: { kind: 'sqlite' },
       bucketPrefix: 'cloud',
       bucketRegions: undefined,
       seedOwner: undefined,
@@ -46,6 +47,30 @@ describe('readSettings', () => {
     const path = join(root, 'token');
     await writeFile(path, `${token}\n`);
     expect(await read({ CLOUD_SERVER_TOKEN_FILE: path })).toMatchObject({ seedToken: token });
+  });
+
+  it('takes PostgreSQL from DATABASE_URL or its file, and shows nobody the password', async () => {
+    const { root } = await openWorkspace();
+    const url = 'postgres://cloud:hunter2@db.example:5433/cloud?sslmode=verify-full';
+    const path = join(root, 'url');
+    await writeFile(path, `${url}\n`);
+    const database = { kind: 'postgres', url, name: 'db.example:5433/cloud', poolSize: 10 };
+    expect((await read({ DATABASE_URL: url })).database).toEqual(database);
+    expect(
+      (await read({ DATABASE_URL_FILE: path, CLOUD_SERVER_DATABASE_POOL: '3' })).database,
+    ).toEqual({ ...database, poolSize: 3 });
+    const socket = 'postgresql://cloud@/cloud?host=/run/postgresql';
+    expect((await read({ DATABASE_URL: socket })).database).toMatchObject({
+      name: '/run/postgresql/cloud',
+    });
+    await expect(read({ DATABASE_URL: 'mysql://root:hunter2@h/db' })).rejects.toSatisfy(
+      (error: ServerStartError) =>
+        error.message.startsWith('DATABASE_URL is not') && !error.message.includes('hunter2'),
+    );
+    await expect(read({ DATABASE_URL: url, DATABASE_URL_FILE: path })).rejects.toThrow(
+      'DATABASE_URL and DATABASE_URL_FILE are both set.',
+    );
+    await expect(read({ CLOUD_SERVER_DATABASE_POOL: '0' })).rejects.toThrow('from 1 to 100');
   });
 
   it('knows storage elsewhere', async () => {
