@@ -1,5 +1,6 @@
-import { isLeftOut } from './filters/left-out.ts';
+import { leftOutTest } from './filters/left-out.ts';
 import { hasLookAlike } from './names.ts';
+import { reportProblem } from './path-failure.ts';
 import type { Problem } from './problems.ts';
 import type { RunContext } from './run-context.ts';
 import { unsafeKey } from './safe-path.ts';
@@ -14,8 +15,7 @@ export function comparable(
   misplaced: readonly string[],
 ): ComparedSides {
   const problem = (path: string, reason: Problem['reason'], message: string): void => {
-    run.tally.problems.push({ path, reason, message });
-    run.emit({ type: 'problem', path, reason, message });
+    reportProblem(run, { path, reason, message });
   };
   for (const { path, reason } of scan.leftOut) {
     const why = reason === 'unreadable' ? 'cannot be read here' : 'has a name that rclone mixes up';
@@ -37,7 +37,8 @@ export function comparable(
   }
   const baseline = new Map(run.baseline);
   if (scan.leftOut.length > 0) {
-    for (const path of baseline.keys()) if (isLeftOut(path, scan.leftOut)) baseline.delete(path);
+    const isLeftOut = leftOutTest(scan.leftOut);
+    for (const path of baseline.keys()) if (isLeftOut(path)) baseline.delete(path);
   }
   const sides = { baseline, local: scan.local, remote: scan.remote };
   for (const path of misplaced) for (const side of Object.values(sides)) side.delete(path);

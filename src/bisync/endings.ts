@@ -110,7 +110,6 @@ export type FailedScan = Pick<RunResult, 'exitCode' | 'endedBy' | 'silent' | 'ta
 const SCAN_ROWS: readonly [(scan: FailedScan, words: string) => boolean, Row][] = [
   // Killed, or stopped and killed by us: what it said before is not why.
   [(scan) => scan.silent || scan.endedBy !== undefined, SCAN_FAILED],
-  [said(/Access test failed|check file check failed/), ACCESS_CHECK_FAILED],
   // Before the others with the same status, 403.
   [said(/RequestTimeTooSkewed|RequestExpired/), CLOCK_WRONG],
   [

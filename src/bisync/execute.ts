@@ -1,3 +1,4 @@
+import { inParallel } from '../platform/in-parallel.ts';
 import { isS3Failure } from '../s3/errors.ts';
 import { PARALLEL_REQUESTS } from '../s3/request.ts';
 import { rescueLateWrites } from './aside.ts';
@@ -30,6 +31,8 @@ export async function executePlan(run: RunContext, plan: Plan): Promise<void> {
 /** So many failures of the storage in a row end the run; the next one goes on. */
 const GIVE_UP_AFTER = 2 * PARALLEL_REQUESTS;
 
+const NOTED_AT_ONCE = 1000;
+
 const TELL_EVERY_MS = 500;
 
 /** Tells how far the run is while it goes on, and once more at the end if it was told at all. */
@@ -48,16 +51,22 @@ function tellProgress(run: RunContext): () => void {
 
 async function carryOut(run: RunContext, plan: Plan): Promise<void> {
   const late = namesInTheWay(plan, foldOf(run.names));
-  const transfers = plan.actions.filter((action) => !isDelete(action) && !late.has(action));
+  const transfers = plan.actions.filter(
+    (action) => !isDelete(action) && !isNoted(action) && !late.has(action),
+  );
   const blocked: Action[] = [];
   const renamed = new Set(plan.renames.map(({ from }) => from));
-  const finish = ({ type, path }: Action, problem: Problem | undefined): void => {
+  const finish = ({ path }: Action, problem: Problem | undefined): void => {
     if (problem !== undefined) reportProblem(run, problem);
     // A rename counts once: where its content goes.
-    const counts = type !== 'agree' && type !== 'forget' && !renamed.has(path);
-    if (counts) run.progress.changeDone();
+    if (!renamed.has(path)) run.progress.changeDone();
   };
-  await inParallel(run, transfers, async (action) => {
+  const note = async (action: Action): Promise<void> => {
+    const problem = await attempt(run, action);
+    if (problem !== undefined) reportProblem(run, problem);
+  };
+  await eachOf(run, plan.actions.filter(isNoted), note, NOTED_AT_ONCE);
+  await eachOf(run, transfers, async (action) => {
     const problem = await attempt(run, action);
     // A file where a folder is needed may be about to be deleted; after the deletes once more.
     if (problem?.reason === 'blocked') blocked.push(action);
@@ -73,8 +82,8 @@ async function carryOut(run: RunContext, plan: Plan): Promise<void> {
   const attemptAndReport = async (action: Action): Promise<void> => {
     finish(action, await attempt(run, action));
   };
-  await inParallel(run, deletes, attemptAndReport);
-  await inParallel(run, [...blocked, ...late], attemptAndReport);
+  await eachOf(run, deletes, attemptAndReport);
+  await eachOf(run, [...blocked, ...late], attemptAndReport);
   const { uploaded, downloaded, deletedRemote } = run.tally;
   run.tally.unreachable = run.cutOff.inRow > 0 && uploaded + downloaded + deletedRemote === 0;
 }
@@ -91,6 +100,11 @@ function namesInTheWay(plan: Plan, fold: Fold): ReadonlySet<Action> {
 
 function isDelete(action: Action): boolean {
   return action.type === 'delete-local' || action.type === 'delete-remote';
+}
+
+/** What moves nothing: it is written down, and so many together wait for the disk once. */
+function isNoted(action: Action): boolean {
+  return action.type === 'agree' || action.type === 'forget';
 }
 
 async function perform(run: RunContext, action: Action): Promise<void> {
@@ -127,7 +141,7 @@ async function perform(run: RunContext, action: Action): Promise<void> {
 async function attempt(run: RunContext, action: Action): Promise<Problem | undefined> {
   try {
     await perform(run, action);
-    if (action.type !== 'agree' && action.type !== 'forget') run.cutOff.inRow = 0;
+    if (!isNoted(action)) run.cutOff.inRow = 0;
     return undefined;
   } catch (error) {
     run.signal?.throwIfAborted();
@@ -145,7 +159,7 @@ async function uploadNewCopies(run: RunContext): Promise<void> {
   if (run.readOnly) return;
   // One that was there already, from a run that was cut off, is agreed by now.
   const copies = run.tally.newCopies.splice(0).filter((path) => !run.baseline.has(path));
-  await inParallel(run, copies, async (path) => {
+  await eachOf(run, copies, async (path) => {
     try {
       // Another version under this name is the next run's conflict.
       if ((await uploadFile(run, path, null)) !== 'written') run.tally.movedOn.push(path);
@@ -156,30 +170,16 @@ async function uploadNewCopies(run: RunContext): Promise<void> {
   });
 }
 
-/** The first failure of a whole run stops the taking of new work; what is under way ends first. */
-async function inParallel<T>(
+/** As `inParallel`, and nothing new once the run is to stop. */
+function eachOf<T>(
   run: RunContext,
   items: readonly T[],
   work: (item: T) => Promise<void>,
+  atOnce = PARALLEL_REQUESTS,
 ): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const item of queue) {
-      if (failed) return;
-      run.signal?.throwIfAborted();
-      run.stopping?.throwIfAborted();
-      try {
-        await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(
-    Array.from({ length: Math.min(PARALLEL_REQUESTS, items.length) }, worker),
-  );
-  const failure = ends.find((end) => end.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
+  return inParallel(items, atOnce, (item) => {
+    run.signal?.throwIfAborted();
+    run.stopping?.throwIfAborted();
+    return work(item);
+  });
 }

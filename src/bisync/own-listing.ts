@@ -2,11 +2,12 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
+import { inParallel } from '../platform/in-parallel.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { splittingKeys } from '../s3/list-ranges.ts';
 import type { ListedObject } from '../s3/list.ts';
-import { isLeftOut, type LeftOut } from './filters/left-out.ts';
+import { leftOutTest, type LeftOut } from './filters/left-out.ts';
 import { ACCESS_FILE } from './filters/own-files.ts';
 import type { PathFilter } from './filters/path-filter.ts';
 import { hashStable, type LocalVersion } from './local-file.ts';
@@ -85,9 +86,10 @@ export function versionsOf(
   { filter, leftOut, baseline }: Pick<OwnListingOptions, 'filter' | 'leftOut' | 'baseline'>,
 ): Map<string, Version> {
   const files = new Map<string, Version>();
+  const isLeftOut = leftOutTest(leftOut);
   for (const { key, size, etag } of objects) {
     // A key that ends in a slash is the marker of a folder.
-    if (key.endsWith('/') || isIgnored(key, filter) || isLeftOut(key, leftOut)) continue;
+    if (key.endsWith('/') || isIgnored(key, filter) || isLeftOut(key)) continue;
     const agreed = baseline.get(key);
     const md5 =
       agreed !== undefined && etag === etagOf(agreed)
@@ -104,7 +106,9 @@ function isIgnored(path: string, filter: PathFilter): boolean {
 
 async function listLocal(options: OwnListingOptions): Promise<Omit<Sides, 'remote'>> {
   const found: Omit<Sides, 'remote'> = { local: new Map(), leftOut: [], unreadableNames: [] };
-  const paths = await pathsBelow(options, '', found);
+  const walk = { ...options, out: new Set(options.leftOut.map(({ path }) => path)) };
+  const paths: string[] = [];
+  await addPathsBelow(walk, '', { paths, unreadableNames: found.unreadableNames });
   await readFiles(paths, options, (path, version) => {
     if (version instanceof PathProblem) {
       found.leftOut.push({ path, folder: false, reason: 'unreadable' });
@@ -119,40 +123,34 @@ export async function readFiles(
   { root, wait, signal }: Pick<OwnListingOptions, 'root' | 'wait' | 'signal'>,
   onFile: (path: string, version: LocalVersion | PathProblem) => void,
 ): Promise<void> {
-  const queue = paths.values();
-  const worker = async (): Promise<void> => {
-    for (const path of queue) {
-      signal?.throwIfAborted();
-      try {
-        const version = await hashStable(join(root, path), wait);
-        if (version !== undefined) onFile(path, version);
-      } catch (error) {
-        if (!(error instanceof PathProblem)) throw error;
-        onFile(path, error);
-      }
+  await inParallel(paths, PARALLEL_HASHES, async (path) => {
+    signal?.throwIfAborted();
+    try {
+      const version = await hashStable(join(root, path), wait);
+      if (version !== undefined) onFile(path, version);
+    } catch (error) {
+      if (!(error instanceof PathProblem)) throw error;
+      onFile(path, error);
     }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_HASHES }, worker));
+  });
 }
 
-async function pathsBelow(
-  options: OwnListingOptions,
+async function addPathsBelow(
+  walk: Pick<OwnListingOptions, 'root' | 'filter'> & { out: ReadonlySet<string> },
   folder: string,
-  found: Omit<Sides, 'remote'>,
-): Promise<string[]> {
-  const { root, filter, leftOut } = options;
-  const paths: string[] = [];
+  found: { paths: string[]; unreadableNames: string[] },
+): Promise<void> {
+  const { root, filter, out } = walk;
   for (const entry of await entriesOf(join(root, folder))) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     const isFolder = entry.isDirectory();
     if (!isFolder && !entry.isFile()) continue;
     const ignored = isFolder ? filter.ignores(path, 'folder') : isIgnored(path, filter);
-    if (ignored || leftOut.some((out) => out.path === path)) continue;
+    if (ignored || out.has(path)) continue;
     if (!(await isNameAsRead(root, path))) found.unreadableNames.push(path);
-    else if (isFolder) paths.push(...(await pathsBelow(options, path, found)));
-    else paths.push(path);
+    else if (isFolder) await addPathsBelow(walk, path, found);
+    else found.paths.push(path);
   }
-  return paths;
 }
 
 /**

@@ -72,9 +72,11 @@ function storageProblem(path: string, error: S3RequestError): Problem {
 }
 
 /** The same problem of a path is told once a run. */
-export function reportProblem(run: RunContext, problem: Problem): void {
-  const { path, message } = problem;
-  if (run.tally.problems.some((each) => each.path === path && each.message === message)) return;
-  run.tally.problems.push(problem);
+export function reportProblem(run: Pick<RunContext, 'tally' | 'emit'>, problem: Problem): void {
+  const { problems, told } = run.tally;
+  const key = `${problem.path}\0${problem.message}`;
+  if (told.has(key)) return;
+  told.add(key);
+  problems.push(problem);
   run.emit({ type: 'problem', ...problem });
 }

@@ -6,6 +6,7 @@ import type { Host } from '../platform/host.ts';
 import { bisyncPlanArgv } from '../rclone/argv.ts';
 import { writeRemote } from '../rclone/config-file.ts';
 import { rcloneEnvironment } from '../rclone/environment.ts';
+import type { RcloneLogEvent } from '../rclone/log.ts';
 import type { Rclone } from '../rclone/rclone.ts';
 import { runRclone, type RunResult } from '../rclone/run.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
@@ -22,7 +23,6 @@ export interface RcloneListingOptions {
   rclone: Rclone;
   pair: Pair;
   baseline: Baseline;
-  checkAccess: boolean;
   /** After how long without a word rclone is ended, in milliseconds. */
   silenceMs?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -35,9 +35,10 @@ const SILENCE_MS = 120_000;
 export type RcloneListing = { local: ParsedListing; remote: ParsedListing } | Ending;
 
 /**
- * One `rclone bisync --dry-run`: it applies the filters and the access check and leaves the listings
- * of both sides. Its state folder is made anew from our baseline each time, so nothing that an
- * earlier or killed rclone left can matter.
+ * The first half of one `rclone bisync --dry-run`: it applies the filters and leaves the listings of
+ * both sides. Then it is ended: what it would compare with the baseline is compared by us, and its own
+ * comparison of new files takes minutes at 100,000 (ADR 12). Its state folder is made anew from our
+ * baseline each time, so nothing that an earlier or killed rclone left can matter.
  */
 export async function listByRclone(
   options: RcloneListingOptions,
@@ -90,7 +91,7 @@ function sessionPart(path: string): string {
 }
 
 async function runDryRun(
-  { access: keys, rclone, pair, checkAccess, silenceMs = SILENCE_MS, signal }: RcloneListingOptions,
+  { access: keys, rclone, pair, silenceMs = SILENCE_MS, signal }: RcloneListingOptions,
   at: { config: string; workdir: string; remoteName: string },
   host: Host,
 ): Promise<RunResult> {
@@ -100,10 +101,18 @@ async function runDryRun(
     remote: { remote: at.remoteName, bucket: keys.bucket },
     workdir: at.workdir,
     filterFrom: join(at.workdir, 'filters'),
-    ...(checkAccess ? { checkFilename: ACCESS_FILE } : {}),
   });
   const env = rcloneEnvironment(host.env, keys);
-  return runRclone(rclone, argv, { env, silenceMs, ...(signal === undefined ? {} : { signal }) });
+  const more = signal === undefined ? {} : { signal };
+  return runRclone(rclone, argv, { env, silenceMs, until: isListed, ...more });
+}
+
+/**
+ * What rclone says when both listings are whole and closed, and there was no error in them (1.72 to
+ * 1.75, `runLocked` of cmd/bisync). One that says something else goes on to its end.
+ */
+function isListed({ message }: RcloneLogEvent): boolean {
+  return message.startsWith('Path1 checking for diffs');
 }
 
 /** Undefined when rclone did not come to list both sides. */
@@ -111,11 +120,9 @@ async function readListings(
   workdir: string,
   result: RunResult,
 ): Promise<{ local: ParsedListing; remote: ParsedListing } | undefined> {
-  const names = await readdir(workdir);
-  // An empty side ends rclone after it has listed both; an empty side is our own guard's business.
-  const emptySide = result.tail.some((line) => /Empty current Path\d listing/.test(line));
-  const ending = result.exitCode === 0 ? '.lst-dry' : emptySide ? '.lst-dry-new' : undefined;
+  const ending = result.reached ? '.lst-dry-new' : result.exitCode === 0 ? '.lst-dry' : undefined;
   if (ending === undefined) return undefined;
+  const names = await readdir(workdir);
   const read = async (side: 'path1' | 'path2'): Promise<ParsedListing | undefined> => {
     const name = names.find((each) => each.endsWith(`.${side}${ending}`));
     return name === undefined

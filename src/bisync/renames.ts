@@ -47,11 +47,16 @@ function sameContent(
   const byContent = new Map<string, string[]>();
   for (const path of appeared) {
     const key = contentKey(path, listing.get(path));
-    if (key !== undefined) byContent.set(key, [...(byContent.get(key) ?? []), path]);
+    if (key === undefined) continue;
+    const alike = byContent.get(key);
+    if (alike === undefined) byContent.set(key, [path]);
+    else alike.push(path);
   }
+  // Taken from the end: from the start each would move all others, and there may be many alike.
+  for (const alike of byContent.values()) alike.reverse();
   const pairs = new Map<string, string>();
   for (const { path, agreed } of vanished) {
-    const to = byContent.get(contentKey(path, agreed) ?? '')?.shift();
+    const to = byContent.get(contentKey(path, agreed) ?? '')?.pop();
     if (to === undefined) continue;
     pairs.set(path, to);
     appeared.delete(to);

@@ -58,6 +58,8 @@ export interface Tally {
   bytesDown: number;
   conflicts: ConflictRecord[];
   problems: Problem[];
+  /** Which of them a person has been told. */
+  told: Set<string>;
   warnings: NameWarning[];
   /** Paths that changed while the run went on; the next run has them. */
   movedOn: string[];
@@ -74,6 +76,7 @@ export function emptyTally(): Tally {
     ...{
       conflicts: [],
       problems: [],
+      told: new Set<string>(),
       warnings: [],
       movedOn: [],
       unreachable: false,

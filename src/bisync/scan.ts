@@ -1,5 +1,8 @@
 import type { Host } from '../platform/host.ts';
+import { inParallel } from '../platform/in-parallel.ts';
+import { PARALLEL_REQUESTS } from '../s3/request.ts';
 import type { S3Client } from '../s3/client.ts';
+import { accessCheckFailed } from './endings.ts';
 import type { LeftOut } from './filters/left-out.ts';
 import { ACCESS_FILE } from './filters/own-files.ts';
 import type { PathFilter } from './filters/path-filter.ts';
@@ -12,6 +15,8 @@ import type { Version } from './versions.ts';
 export interface ScanOptions extends RcloneListingOptions {
   /** Whether `.gitignore` files count as well. */
   gitignore: boolean;
+  /** The check file must be on both sides, unless one of them is empty. */
+  checkAccess: boolean;
   s3: S3Client;
 }
 
@@ -28,7 +33,7 @@ export interface Scan {
   own: Pick<Survey, 'temporaries' | 'trashes'>;
   /** Why rclone could not do it, when it was done without. */
   withoutRclone: string | null;
-  /** Whether the check file is on both sides; rclone does not look when a side is empty. */
+  /** Whether the check file is on both sides. */
   accessFile: boolean;
 }
 
@@ -67,9 +72,8 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
 }
 
 /**
- * What rclone has listed, but the bucket as we have listed it meanwhile: where an object has no MD5
- * and the size of the agreed one, rclone (1.75.2) takes it for that, and says the agreed MD5 once it
- * has found a change elsewhere.
+ * What rclone has listed, but the bucket as we have listed it meanwhile, with the ETags of objects
+ * without an MD5: rclone lists none.
  */
 async function scanListed(
   { local, remote }: { local: ParsedListing; remote: ParsedListing },
@@ -83,17 +87,12 @@ async function scanListed(
   if (objects === undefined) await askForEtags(remote.files, options);
   const files = objects === undefined ? remote.files : versionsOf(objects, { ...survey, baseline });
   const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
-  return scanOf({ local: local.files, remote: files }, survey, {
-    unreadableNames,
-    withoutRclone: null,
-  });
+  const found = { local: local.files, remote: files, unreadableNames };
+  return scanOf(found, survey, { ...options, withoutRclone: null });
 }
 
-async function scanWithoutRclone(
-  { pair, gitignore, baseline, s3, signal }: ScanOptions,
-  host: Host,
-  reason: string,
-): Promise<Scan> {
+async function scanWithoutRclone(options: ScanOptions, host: Host, reason: string): Promise<Scan> {
+  const { pair, gitignore, baseline, s3, signal } = options;
   const survey = await surveyFolder(pair.root, { tryToRead: true, gitignore });
   const { filter, leftOut } = survey;
   const wait = (ms: number): Promise<void> => host.clock.sleep(ms, signal);
@@ -101,21 +100,24 @@ async function scanWithoutRclone(
   const found = await listOurselves({ root, s3, baseline, filter, leftOut, wait, signal });
   survey.leftOut.push(...found.leftOut);
   for (const { path } of found.leftOut) found.remote.delete(path);
-  const { local, remote, unreadableNames } = found;
-  return scanOf({ local, remote }, survey, { unreadableNames, withoutRclone: reason });
+  return scanOf(found, survey, { ...options, withoutRclone: reason });
 }
 
 function scanOf(
-  { local, remote }: Pick<Scan, 'local' | 'remote'>,
+  { local, remote, unreadableNames }: Pick<Scan, 'local' | 'remote' | 'unreadableNames'>,
   { leftOut, filter, ...own }: Survey,
-  about: Pick<Scan, 'unreadableNames' | 'withoutRclone'>,
+  { checkAccess, withoutRclone }: Pick<ScanOptions, 'checkAccess'> & Pick<Scan, 'withoutRclone'>,
 ): Scan {
+  // An empty side is a guard's to judge, which says more.
+  const isEmpty = local.size === 0 || remote.size === 0;
   const found = [local, remote].filter((files) => files.delete(ACCESS_FILE));
+  const accessFile = found.length === 2;
+  if (checkAccess && !accessFile && !isEmpty) throw accessCheckFailed();
   // rclone's rules mean the same, except where that would take too long to say.
   for (const files of [local, remote]) {
     for (const path of files.keys()) if (filter.ignores(path, 'file')) files.delete(path);
   }
-  return { local, remote, leftOut, filter, own, ...about, accessFile: found.length === 2 };
+  return { local, remote, leftOut, filter, own, unreadableNames, withoutRclone, accessFile };
 }
 
 /** Objects of multipart uploads have no MD5; their ETag tells whether they changed. */
@@ -123,12 +125,9 @@ async function askForEtags(
   remote: Map<string, Version>,
   { s3, signal }: ScanOptions,
 ): Promise<void> {
-  const unknown = [...remote].filter(([, version]) => version.md5 === null).values();
-  const worker = async (): Promise<void> => {
-    for (const [path, version] of unknown) {
-      const head = await s3.head(path, signal);
-      if (head !== undefined) remote.set(path, { ...version, etag: head.etag });
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
+  const unknown = [...remote].filter(([, version]) => version.md5 === null);
+  await inParallel(unknown, PARALLEL_REQUESTS, async ([path, version]) => {
+    const head = await s3.head(path, signal);
+    if (head !== undefined) remote.set(path, { ...version, etag: head.etag });
+  });
 }

@@ -67,6 +67,7 @@ async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promi
   }
   walk.rules.push(...own);
   const filter = own.length === 0 ? above : new PathFilter([...above.rules, ...own]);
+  const mixedUp = entries.some(({ name }) => hasLookAlike(name)) ? isMixedUp : hasLookAlike;
   for (const entry of entries) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
     const isFolder = entry.isDirectory();
@@ -74,13 +75,21 @@ async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promi
     else if (entry.name === TRASH_BESIDE && isFolder) walk.trashes.push(join(root, path));
     if (!isFolder && !entry.isFile()) continue;
     if (filter.ignores(path, isFolder ? 'folder' : 'file')) continue;
-    if (hasLookAlike(entry.name)) {
+    if (mixedUp(entry.name)) {
       leftOut.push({ path, folder: isFolder, reason: 'unsupported-name' });
     } else if (isFolder) await surveyBelow(path, filter, walk);
     else if (walk.tryToRead && !(await mayRead(join(root, path)))) {
       leftOut.push({ path, folder: false, reason: 'unreadable' });
     } else walk.onFile?.(path);
   }
+}
+
+/**
+ * Whether rclone may take a name for another one in a folder with look-alikes: a tab is shown as `␉`,
+ * as is a real `␉`, so a rule that leaves the one out leaves out both.
+ */
+function isMixedUp(name: string): boolean {
+  return hasLookAlike(name) || /[\u0000-\u001f\u007f]/.test(name);
 }
 
 /** Undefined when it cannot be read. */

@@ -32,13 +32,11 @@ export interface BisyncPlanArgs {
   workdir: string;
   /** Filter rules, one a line. */
   filterFrom: string;
-  /** Wants this file on both sides, with equal content. */
-  checkFilename?: string;
 }
 
 /**
- * `rclone bisync --dry-run`: lists both sides with size and MD5, applies the filters and the access
- * check, and changes nothing. Comparing by size and checksum costs one listing request per thousand
+ * `rclone bisync --dry-run`: lists both sides with size and MD5, applies the filters, and changes
+ * nothing. Comparing by size and checksum costs one listing request per thousand
  * objects instead of one request per object. `--force` because the guards are ours, on the plan:
  * rclone's would end the run before the listings are written. The filters are not a
  * `--filters-file`, since rclone then wants a resync after every change of them.
@@ -50,9 +48,6 @@ export function bisyncPlanArgv(args: BisyncPlanArgs): RcloneArgv {
     ...['--compare', 'size,checksum', '--fast-list', '--checkers', '16'],
     // Otherwise rclone takes `é` in its two Unicode forms for one name and leaves one file out.
     '--no-unicode-normalization',
-    ...(args.checkFilename === undefined
-      ? []
-      : ['--check-access', '--check-filename', args.checkFilename]),
     ...['--filter-from', args.filterFrom],
     // With rclone's own defaults a run against a dead server still hangs after two minutes.
     ...['--retries', '1', '--low-level-retries', '2'],
@@ -144,7 +139,6 @@ export function fullestArgvs(): { bisync: RcloneArgv; rcd: RcloneArgv } {
       remote: { remote: 'remote', bucket: 'bucket' },
       workdir: '/work',
       filterFrom: '/filters',
-      checkFilename: '.check',
     }),
     rcd: rcdArgv({
       address: 'unix:///socket',

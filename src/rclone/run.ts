@@ -13,6 +13,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Every line of rclone's log, as it comes. */
   onLog?: (event: RcloneLogEvent) => void;
+  /** Ends rclone at this line of its log, at once: what was wanted of it is done. */
+  until?: (event: RcloneLogEvent) => boolean;
   /** How long rclone may take to stop after an abort, in milliseconds. Default 10 seconds. */
   stopWithinMs?: number;
   /** Ends rclone when it has said nothing for so long, in milliseconds: it may have been stopped. */
@@ -26,6 +28,8 @@ export interface RunResult {
   endedBy: NodeJS.Signals | undefined;
   /** Whether it was ended because it had fallen silent. */
   silent: boolean;
+  /** Whether the line of `until` came. */
+  reached: boolean;
   /** Whether `signal` stopped it. */
   aborted: boolean;
   stdout: string;
@@ -58,7 +62,7 @@ export async function runRclone(
     windowsHide: true,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
-  let silent = false;
+  let [silent, reached] = [false, false];
   // SIGKILL: a process that is stopped hears of nothing else.
   const fallSilent = (): void => {
     silent = true;
@@ -71,6 +75,10 @@ export async function runRclone(
     const event = parseLogLine(line);
     if (event.type !== 'stats') keepTail(tail, event.message);
     options.onLog?.(event);
+    if (!reached && options.until?.(event) === true) {
+      reached = true;
+      child.kill('SIGKILL');
+    }
   }
   const result = await child;
   clearTimeout(watch);
@@ -81,6 +89,7 @@ export async function runRclone(
     exitCode: result.exitCode,
     endedBy: result.signal,
     silent,
+    reached,
     aborted: result.isCanceled,
     stdout: result.stdout,
     tail,

@@ -1,3 +1,4 @@
+import { inParallel } from '../platform/in-parallel.ts';
 import type { ListedObject, ListPage } from './list.ts';
 import { PARALLEL_REQUESTS } from './request.ts';
 
@@ -36,20 +37,7 @@ export async function listInRanges(
   onPage: (objects: readonly ListedObject[]) => void,
 ): Promise<void> {
   const ranges = [...at, undefined].map((end, index) => ({ start: at[index - 1], end }));
-  const queue = ranges.values();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const range of queue) {
-      if (failed) return;
-      try {
-        await listRange(fetchPage, range, onPage);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_REQUESTS, ranges.length) }, worker));
+  await inParallel(ranges, PARALLEL_REQUESTS, (range) => listRange(fetchPage, range, onPage));
 }
 
 /** Keys after `start`, up to and with `end`. */

@@ -210,9 +210,4 @@ export const MUTANTS: readonly Mutant[] = [
     'return device === since.device && changed < since.now - BigInt(settledMs) * 1_000_000n;',
     'return true;',
   ]),
-  mutant('full scan: our own listing', "rclone's listing of the bucket is believed", [
-    'bisync/scan.ts',
-    'const files = objects === undefined ? remote.files : versionsOf(objects, { ...survey, baseline });',
-    'const files = remote.files;',
-  ]),
 ];

@@ -5,6 +5,17 @@ export interface LeftOut {
   reason: 'unreadable' | 'unsupported-name';
 }
 
-export function isLeftOut(path: string, leftOut: readonly LeftOut[]): boolean {
-  return leftOut.some((out) => (out.folder ? path.startsWith(`${out.path}/`) : path === out.path));
+/** Tells what is left out, in no more time for many than for few. */
+export function leftOutTest(leftOut: readonly LeftOut[]): (path: string) => boolean {
+  const files = new Set<string>();
+  const folders = new Set<string>();
+  for (const { path, folder } of leftOut) (folder ? folders : files).add(path);
+  return (path) => {
+    if (files.has(path)) return true;
+    if (folders.size === 0) return false;
+    for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
+      if (folders.has(path.slice(0, end))) return true;
+    }
+    return false;
+  };
 }

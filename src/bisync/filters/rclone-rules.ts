@@ -156,15 +156,19 @@ function fullMatch(parts: readonly GlobPart[]): RegExp {
 }
 
 /**
- * The path as rclone shows it; a backslash takes the meaning of its glob characters away. How rclone
- * shows a look-alike depends on where it stands, so that matches as any few characters of its kind.
+ * The path as rclone shows it; a backslash takes the meaning of its glob characters away. Whether
+ * rclone puts a quote before a look-alike depends on where it stands, so any number of them matches.
  */
 function namedPath(path: string): string {
   let pattern = '';
   for (const char of path) {
     if (char === '/' || char === '.') pattern += char;
-    else if (hasLookAlike(char)) pattern += '{{[\\x{201b}\\x{2400}-\\x{2421}\\x{ff0f}\\x{ff0e}]+}}';
+    else if (hasLookAlike(char)) pattern += `{{\\x{201b}*${escaped(char)}}}`;
     else pattern += encodeRcloneName(char).replace(/[\\*?[\]{}]/g, '\\$&');
   }
   return pattern;
+}
+
+function escaped(char: string): string {
+  return `\\x{${(char.codePointAt(0) ?? 0).toString(16)}}`;
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { ignoreFileNames } from '../filters/ignore-file.ts';
-import { isLeftOut, type LeftOut } from '../filters/left-out.ts';
+import { leftOutTest, type LeftOut } from '../filters/left-out.ts';
 import type { PathFilter } from '../filters/path-filter.ts';
 import { hasLookAlike } from '../names.ts';
 import { unfitName, type NameRules } from '../name-rules.ts';
@@ -37,7 +37,7 @@ export function judgePath(path: string, known: boolean, rules: LaneRules): Verdi
   if (unsafeKey(path, platform) !== undefined) return { run: 'unsafe-path' };
   // Rules decide about other files too.
   if (isIgnoreFile(path, rules) && !rules.filter.ignores(path, 'file')) return { run: 'rules' };
-  if (rules.filter.ignores(path, 'file') || isLeftOut(path, rules.leftOut)) return 'nothing';
+  if (rules.filter.ignores(path, 'file') || leftOutTest(rules.leftOut)(path)) return 'nothing';
   if (hasLookAlike(path) || path.includes('\ufffd')) return { run: 'name' };
   if (unfitName(path, rules.names) !== undefined) return { run: 'name' };
   if (!known && (caseInsensitive || platform === 'darwin')) return { run: 'name' };

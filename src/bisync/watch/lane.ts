@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isErrno } from '../../platform/atomic-file.ts';
+import { inParallel } from '../../platform/in-parallel.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import { resolveBothSides } from '../conflict.ts';
 import { downloadFile } from '../download.ts';
@@ -72,7 +73,7 @@ class Lane {
   async take({ local, remote, deleting }: Parameters<typeof takeLane>[1]): Promise<void> {
     const { runs } = this.outcome;
     const jobs: Job[] = [];
-    await inParallel(local, async (hint) => {
+    await inParallel(local, PARALLEL, async (hint) => {
       const job = await this.#attempt(hint, () => this.#lookAt(hint));
       if (job !== undefined) jobs.push(job);
     });
@@ -89,7 +90,7 @@ class Lane {
     const moving = deleting || runs.has('deleted');
     const ready =
       jobs.length > BURST ? [] : jobs.filter(({ hint }) => !moving || !this.#isNew(hint));
-    await inParallel(ready, async ({ hint, work }) => {
+    await inParallel(ready, PARALLEL, async ({ hint, work }) => {
       const stopped = this.#run.stopping?.aborted === true;
       if (stopped || this.outcome.unreachable !== undefined) {
         this.outcome.again.push({ hint, until: 0 });
@@ -213,26 +214,4 @@ async function namesIn(folder: string): Promise<string[]> {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
-}
-
-/** The first failure stops the taking of new work; what is under way ends first. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const item of queue) {
-      if (failed) return;
-      try {
-        await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(
-    Array.from({ length: Math.min(PARALLEL, items.length) }, worker),
-  );
-  const failure = ends.find((end) => end.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
 }

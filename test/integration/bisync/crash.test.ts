@@ -227,30 +227,35 @@ it('a damaged or missing baseline is rebuilt without a question and deletes noth
   expect(await laptop.read('a.md')).toBe('edited');
 });
 
-it('an unreadable file or folder is reported, and the others are synced', async () => {
-  const { bucket, laptop } = await setting();
-  for (const path of ['fine.md', 'shut [1].md', 'locked/in.md']) await laptop.write(path, path);
-  await laptop.sync();
-  await laptop.write('fine.md', 'changed');
-  await bucket.put('shut [1].md', 'changed there');
-  await chmod(join(laptop.root, 'shut [1].md'), 0);
-  await chmod(join(laptop.root, 'locked'), 0);
-  const child = await laptop.spawn({}, { bound: true });
-  const lines: string[] = [];
-  createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
-  await once(child, 'close');
-  const last = JSON.parse(lines.at(-1)!) as {
-    result: { problems: { path: string; reason: string }[]; exitCode: number };
-  };
-  expect(last.result.problems.map(({ path, reason }) => `${reason} ${path}`).sort()).toEqual([
-    'unreadable locked',
-    'unreadable shut [1].md',
-  ]);
-  expect(last.result.exitCode).toBe(3);
-  expect(await bucket.get('fine.md')).toBe('changed');
-  expect(await bucket.get('locked/in.md')).toBe('locked/in.md');
-  await chmod(join(laptop.root, 'locked'), 0o755);
-  await chmod(join(laptop.root, 'shut [1].md'), 0o644);
-  expect((await laptop.sync()).exitCode).toBe(0);
-  expect(await laptop.files()).toEqual(await bucket.objects());
-});
+it.each(['by rclone', 'without it'])(
+  'an unreadable file or folder is reported, and the others are synced, listed %s',
+  async (how) => {
+    const { bucket, laptop } = await setting();
+    for (const path of ['fine.md', 'shut [1].md', 'locked/in.md']) await laptop.write(path, path);
+    await laptop.sync();
+    await laptop.write('fine.md', 'changed');
+    await bucket.put('shut [1].md', 'changed there');
+    await chmod(join(laptop.root, 'shut [1].md'), 0);
+    await chmod(join(laptop.root, 'locked'), 0);
+    const { rclone } = await laptop.options();
+    const path = how === 'by rclone' ? rclone.path : '/bin/false';
+    const child = await laptop.spawn({ full: true, rclone: { ...rclone, path } }, { bound: true });
+    const lines: string[] = [];
+    createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
+    await once(child, 'close');
+    const last = JSON.parse(lines.at(-1)!) as {
+      result: { problems: { path: string; reason: string }[]; exitCode: number };
+    };
+    expect(last.result.problems.map(({ path, reason }) => `${reason} ${path}`).sort()).toEqual([
+      'unreadable locked',
+      'unreadable shut [1].md',
+    ]);
+    expect(last.result.exitCode).toBe(3);
+    expect(await bucket.get('fine.md')).toBe('changed');
+    expect(await bucket.get('locked/in.md')).toBe('locked/in.md');
+    await chmod(join(laptop.root, 'locked'), 0o755);
+    await chmod(join(laptop.root, 'shut [1].md'), 0o644);
+    expect((await laptop.sync()).exitCode).toBe(0);
+    expect(await laptop.files()).toEqual(await bucket.objects());
+  },
+);

@@ -32,7 +32,7 @@ describe('runRclone', () => {
     const remote = { remote: 'cloud', bucket: 'bucket' };
     const plan = { config, local, remote, workdir, filterFrom: join(root, 'filters') };
     const env = rcloneEnvironment(host.env);
-    const argv = bisyncPlanArgv({ ...plan, checkFilename: '.marker' });
+    const argv = bisyncPlanArgv(plan);
     // A baseline as a first agreement leaves it, then a change on one side.
     const first = argv.filter((word) => word !== '--dry-run');
     expect(await runRclone(rclone, otherArgv(...first, '--resync'), { env })).toMatchObject({

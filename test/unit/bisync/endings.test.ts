@@ -8,7 +8,6 @@ import type { BucketAccess } from '../../../src/session/bucket-access.ts';
 /** The decision table: what was seen, what is done about it, what a person hears if that fails. */
 describe('a scan that failed', () => {
   it.each([
-    ['Access test failed: Path1 count 1, Path2 count 0', 'stop', 'halted-marker-missing', 78],
     ['InvalidAccessKeyId: The AWS Access Key Id does not exist', 'renew-access', 'needs-login', 4],
     ['S3: ListObjectsV2, https response error StatusCode: 403', 'renew-access', 'needs-login', 4],
     ['api error ExpiredToken: the token has expired', 'renew-access', 'needs-login', 4],

@@ -42,7 +42,6 @@ const planArgs = fc.record(
     ),
     workdir: fc.constant('/w'),
     filterFrom: fc.constant('/w/filters'),
-    checkFilename: fc.constant('.cloud-marker'),
   },
   { requiredKeys: ['config', 'local', 'remote', 'workdir', 'filterFrom'] },
 );
