@@ -43,10 +43,20 @@ describe('runRclone', () => {
     const events: RcloneLogEvent[] = [];
     const result = await runRclone(rclone, argv, { env, onLog: (event) => events.push(event) });
     expect(result).toMatchObject({ exitCode: 0, aborted: false, endedBy: undefined });
+    expect(result.reached).toBe(false);
     const objects = events.filter((event) => event.type === 'object');
     expect(objects).toMatchObject([{ path: 'new.txt', size: 5, side: 'local', skipped: 'copy' }]);
     expect(events.some((event) => event.type === 'stats')).toBe(true);
     expect(events.filter((event) => event.type === 'text')).toEqual([]);
+  });
+
+  test('it is ended at the line that is waited for', async () => {
+    const { host } = await openWorkspace();
+    const env = { ...rcloneEnvironment(host.env), RCLONE_CONFIG: '' };
+    const argv = otherArgv('rcd', '--rc-addr', '127.0.0.1:0', '--use-json-log', '-v');
+    const until = ({ message }: RcloneLogEvent): boolean => message.includes('Serving remote');
+    const result = await runRclone(rclone, argv, { env, until });
+    expect(result).toMatchObject({ reached: true, aborted: false, silent: false });
   });
 
   test('a usage error is a result with its words', async () => {
