@@ -1,4 +1,3 @@
-import { CreatedTenant, TenantList, type CreateTenant } from './contract/admin.ts';
 import {
   ApiKeyList,
   ApiKeyWithSecret,
@@ -34,11 +33,12 @@ import {
 } from './contract/snapshots.ts';
 import { peopleCalls, type PeopleCalls } from './people.ts';
 import { openRequests, pathPart, type ApiClientOptions, type Call } from './request.ts';
+import { tenantCalls, type TenantCalls } from './tenant-calls.ts';
 
 export type { ApiClientOptions } from './request.ts';
 
 /** The server's routes as typed calls. Every failure is an `AbortError` with an exit code. */
-export interface ApiClient extends PeopleCalls {
+export interface ApiClient extends PeopleCalls, TenantCalls {
   version(): Promise<ServerVersion>;
   exchangeApiKey(apiKey: string): Promise<TokenResponse>;
   refresh(refreshToken: string): Promise<TokenResponse>;
@@ -71,8 +71,6 @@ export interface ApiClient extends PeopleCalls {
   listVersions(path: string): Promise<ObjectVersionList>;
   /** Tells other clients of what was uploaded, for a storage that does not notify by itself. */
   announceSync(notice: SyncNotice): Promise<void>;
-  createTenant(body: CreateTenant): Promise<CreatedTenant>;
-  listTenants(): Promise<TenantList>;
   listSigningKeys(): Promise<SigningKeyList>;
   rotateSigningKeys(body: RotateSigningKeys): Promise<SigningKeyList>;
 }
@@ -169,9 +167,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         answer: ObjectVersionList,
       }),
     announceSync: (json) => nothing({ method: 'POST', path: 'tenant/sync', json }),
-    createTenant: (json) =>
-      call({ method: 'POST', path: 'api/v1/admin/tenants', json, answer: CreatedTenant }),
-    listTenants: () => call({ method: 'GET', path: 'api/v1/admin/tenants', answer: TenantList }),
+    ...tenantCalls(call),
     listSigningKeys: () =>
       call({ method: 'GET', path: 'api/v1/admin/signing-keys', answer: SigningKeyList }),
     rotateSigningKeys: (json) =>

@@ -32,6 +32,8 @@ interface ProblemOptions {
   detail?: string;
   field?: string;
   tenants?: TenantSummary[];
+  /** Which limit was reached. */
+  limit?: number;
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -53,7 +55,7 @@ export class HttpProblem extends Error {
   }
 
   toBody(): Problem {
-    const { detail, field, tenants } = this.#options;
+    const { detail, field, tenants, limit } = this.#options;
     return {
       type: `urn:cloud-cli:problem:${this.code}`,
       title: this.message,
@@ -62,6 +64,7 @@ export class HttpProblem extends Error {
       code: this.code,
       ...(field === undefined ? {} : { field }),
       ...(tenants === undefined ? {} : { tenants }),
+      ...(limit === undefined ? {} : { limit }),
     };
   }
 }

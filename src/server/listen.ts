@@ -15,6 +15,9 @@ import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
 import { recover, type RecoveryReport } from './domain/recovery.ts';
 import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
+import { keepTenants } from './domain/tenant-upkeep.ts';
+import { TenantAccess } from './domain/tenant-access.ts';
+import { Purges } from './domain/tenant-purge.ts';
 import { ServerStartError } from './errors.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
 import { LocalEventBus } from './events/event-bus.ts';
@@ -82,6 +85,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const log = new EventLog(db, clock);
   const bus = new LocalEventBus(log);
   const recovery = { db, clock, storage: provider, intents };
+  const access = new TenantAccess(recovery);
+  const purges = new Purges({ ...recovery, bus });
 
   const identity = openIdentity(db, clock, masterKey);
   opened.defer(() => identity.floods.write());
@@ -96,6 +101,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const app = buildApp({
     ...recovery,
     ...identity,
+    ...{ access, purges },
     accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
     keys,
     issuer: () => listening.url,
@@ -129,6 +135,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   listening.url = settings.publicUrl ?? listening.address;
   const upkeep = async (): Promise<void> => {
     await keepEvents({ ...recovery, log, bus, webhookFor }, app.log);
+    await keepTenants({ access, purges }, app.log);
     await keepIdentity({ ...identity, db, clock, keys }, app.log);
   };
   await watchBuckets(app, settings, upkeep);

@@ -12,6 +12,8 @@ export const Problem = z.object({
   field: z.optional(z.string()),
   /** Of `tenant-choice-needed`: what can be chosen. */
   tenants: z.optional(z.array(TenantSummary)),
+  /** Of a limit that was reached (409, 429): how many are allowed. */
+  limit: z.optional(z.number()),
 });
 export type Problem = z.infer<typeof Problem>;
 

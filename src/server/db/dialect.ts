@@ -6,7 +6,12 @@ export function isPostgres(db: QueryExecutorProvider): boolean {
 }
 
 /** Any numbers that other programs in the same database are unlikely to lock. */
-const LOCKS = { migration: 6_071_331_904, audit: 6_071_331_905, bootstrap: 6_071_331_906 };
+const LOCKS = {
+  migration: 6_071_331_904,
+  audit: 6_071_331_905,
+  bootstrap: 6_071_331_906,
+  tokens: 6_071_331_907,
+};
 
 /**
  * Waits until no other transaction holds this lock, and holds it until ours ends. What is read then

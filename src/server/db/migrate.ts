@@ -5,6 +5,7 @@ import { isPostgres, lockInTransaction } from './dialect.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as events } from './migrations/0002-events.ts';
 import { up as identity } from './migrations/0003-identity.ts';
+import { up as administration } from './migrations/0004-administration.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first', up: first },
   { version: 2, name: 'events', up: events },
   { version: 3, name: 'identity', up: identity },
+  { version: 4, name: 'administration', up: administration },
 ];
 
 interface SchemaMigrations {

@@ -8,6 +8,7 @@ import type { InstanceRole, TenantRole } from '../../api/contract/scopes.ts';
 export interface Schema {
   tenants: TenantsTable;
   tenant_policies: TenantPoliciesTable;
+  tenant_slug_history: TenantSlugHistoryTable;
   credentials: CredentialsTable;
   tenant_mount_credentials: TenantMountCredentialsTable;
   provisioning_intents: ProvisioningIntentsTable;
@@ -34,6 +35,16 @@ export interface TenantsTable {
   sync_url: string | null;
   /** Hash of address and token that the bucket's notifications were last set to. */
   webhook: string | null;
+  /** JSON of the contract's `TenantLimits`; null: the defaults. */
+  limits: string | null;
+  removed_at: string | null;
+}
+
+/** Names that a tenant had before, and that still lead to it. */
+interface TenantSlugHistoryTable {
+  slug: string;
+  tenant_id: string;
+  replaced_at: string;
 }
 
 /** No row means denied. */
@@ -92,6 +103,8 @@ export interface TenantMountCredentialsTable {
   deletion_last_error: string | null;
   /** The credential whose place this one takes. */
   replaces: string | null;
+  /** What the provider has confirmed of the key; `changing` while nobody knows. */
+  provider_status: Generated<'active' | 'inactive' | 'changing'>;
 }
 
 /**
@@ -109,6 +122,8 @@ export interface ProvisioningIntentsTable {
   created_at: string;
   attempts: Generated<number>;
   last_error: string | null;
+  /** For whom it counts; null for a rotation, which no limit counts, and for a tenant. */
+  created_by: string | null;
 }
 
 export interface SigningKeysTable {

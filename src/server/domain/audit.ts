@@ -18,6 +18,15 @@ type AuditType =
   | 'MountCredentialDeletionFailedEvent'
   | 'MountCredentialOrphanedEvent'
   | 'TenantCreatedEvent'
+  | 'TenantAllowedEvent'
+  | 'TenantDeniedEvent'
+  | 'TenantChangedEvent'
+  | 'TenantRenamedEvent'
+  | 'TenantRemovedEvent'
+  | 'TenantRestoredEvent'
+  | 'TenantPurgeStartedEvent'
+  | 'TenantPurgedEvent'
+  | 'DriftFixedEvent'
   | 'TokenCreatedEvent'
   | 'TokenRotatedEvent'
   | 'TokenRevokedEvent'
@@ -51,6 +60,7 @@ interface AuditFields {
   prefix?: string | null;
   expires_at?: string | null;
   slug?: string;
+  former_slug?: string;
   kind?: string;
   label?: string;
   scopes?: string;

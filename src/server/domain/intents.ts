@@ -1,4 +1,4 @@
-import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { Insertable, Kysely, Selectable, Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { ProvisioningIntentsTable, Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -20,17 +20,29 @@ export class Intents {
     this.#clock = clock;
   }
 
+  /** @param admit asked in the transaction that writes the row: whether there is room for it */
   async begin(
     intent: Pick<Insertable<ProvisioningIntentsTable>, 'id' | 'kind' | 'tenant_id'> & {
       bucket_name?: string;
+      created_by?: string | null;
     },
+    admit?: (transaction: Transaction<Schema>) => Promise<void>,
   ): Promise<void> {
     const created_at = new Date(this.#clock.now()).toISOString();
-    await this.#db
-      .insertInto('provisioning_intents')
-      .values({ ...intent, created_at })
-      .execute();
+    // Before it can be read: `recover` must not take a request that has just begun for a dead one.
     this.#running.add(intent.id);
+    try {
+      await this.#db.transaction().execute(async (transaction) => {
+        await admit?.(transaction);
+        await transaction
+          .insertInto('provisioning_intents')
+          .values({ ...intent, created_at })
+          .execute();
+      });
+    } catch (error) {
+      this.#running.delete(intent.id);
+      throw error;
+    }
   }
 
   /** Nothing is left to clean up: either it is official now, or it is gone. */

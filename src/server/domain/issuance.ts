@@ -10,7 +10,7 @@ import { StorageError, type AccessKeyPair, type StorageProvider } from '../stora
 import { recordAudit, type Actor } from './audit.ts';
 import { bucketPolicy, type BucketGrant } from './bucket-policy.ts';
 import type { Intents } from './intents.ts';
-import { active } from './mount-credentials.ts';
+import { assertRoomForCredential, lockTenant } from './limits.ts';
 import { keyLabel, mayStillHappen, policyName, removeLeftovers } from './leftovers.ts';
 import { assertAllowed, findTenant } from './tenant-view.ts';
 
@@ -24,12 +24,12 @@ export interface IssuanceDeps {
 interface IssueOptions {
   /** The credential whose place it takes; then no limit counts. */
   replaces?: string;
+  /** The names of the user that it is issued for, whose own limit counts; none for a key of nobody. */
+  subjects?: ReadonlySet<string> | undefined;
   /** Asked again in the transaction that makes it official. @throws HttpProblem */
   stillAllowed?: (transaction: Transaction<Schema>) => Promise<void>;
 }
 
-/** Keys of one tenant that are in force at the same time. */
-const ACTIVE_AT_ONCE = 500;
 /** How long a new key may take to be known everywhere at the provider, in milliseconds. */
 const PROPAGATION_MS = 10_000;
 const FIRST_PAUSE_MS = 50;
@@ -46,7 +46,7 @@ interface Made extends AccessKeyPair {
  * now stays with the intent, for `recover`.
  *
  * @throws HttpProblem 500 `credential-generation-failed` when the provider fails; 403 when the
- *   tenant was denied or removed meanwhile
+ *   tenant was denied or removed meanwhile; 409 `credential-limit`, `user-credential-limit`
  */
 export async function issueMountCredential(
   deps: IssuanceDeps,
@@ -55,11 +55,10 @@ export async function issueMountCredential(
   actor: Actor,
   options: IssueOptions = {},
 ): Promise<MountCredentialWithSecret> {
-  if (options.replaces === undefined) await assertRoom(deps, tenant);
   const id = randomUUID();
   const now = deps.clock.now();
   const grant = grantOf(tenant, request, now);
-  await deps.intents.begin({ id, kind: 'mount_credential', tenant_id: tenant.id });
+  await begin(deps, { id, kind: 'mount_credential', tenant_id: tenant.id }, actor, options);
   try {
     const made = await makeKey(deps, id, grant);
     const created_at = new Date(now).toISOString();
@@ -99,12 +98,17 @@ export async function issueMountCredential(
   }
 }
 
-/** @throws HttpProblem 409 `credential-limit` */
-async function assertRoom(deps: IssuanceDeps, tenant: Tenant): Promise<void> {
-  const rows = await active(deps, tenant).limit(ACTIVE_AT_ONCE).execute();
-  if (rows.length < ACTIVE_AT_ONCE) return;
-  throw new HttpProblem(409, 'credential-limit', 'This tenant has too many bucket keys.', {
-    detail: `At most ${ACTIVE_AT_ONCE} are in force at once. Revoke some, or rotate one.`,
+/** The intent counts from here on, so that many at once do not all find room. */
+async function begin(
+  { intents, clock }: IssuanceDeps,
+  intent: { id: string; kind: 'mount_credential'; tenant_id: string },
+  { actor }: Actor,
+  { replaces, subjects }: IssueOptions,
+): Promise<void> {
+  if (replaces !== undefined) return intents.begin(intent);
+  return intents.begin({ ...intent, created_by: actor }, async (transaction) => {
+    await lockTenant(transaction, intent.tenant_id);
+    await assertRoomForCredential(transaction, clock, intent.tenant_id, subjects);
   });
 }
 
@@ -155,6 +159,7 @@ async function commit(
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     // Denied or removed while the provider was at work? Then the key must not come to be.
+    await lockTenant(transaction, row.tenant_id);
     assertAllowed(await findTenant(transaction, row.tenant_id));
     await stillAllowed?.(transaction);
     await transaction.insertInto('tenant_mount_credentials').values(row).execute();

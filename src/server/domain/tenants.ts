@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { CreatedTenant, CreateTenant } from '../../api/contract/admin.ts';
+import { RESERVED_SLUGS, type CreatedTenant, type CreateTenant } from '../../api/contract/admin.ts';
 import { TENANT_SCOPES } from '../../api/contract/scopes.ts';
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -12,6 +12,7 @@ import { StorageError, type StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
 import { mayStillHappen } from './leftovers.ts';
+import { resolveTenant } from './tenant-view.ts';
 import { createToken, DEFAULT_LIFE_MS } from './tokens.ts';
 
 export interface TenantDeps {
@@ -28,22 +29,18 @@ const NAME_ATTEMPTS = 5;
 /**
  * Makes bucket, row, policy (allowed) and, if asked for, an API key; or leaves nothing.
  *
- * @throws HttpProblem 409 `slug-taken`, 503 `storage-unavailable` or `storage-full`
+ * @throws HttpProblem 409 `slug-taken`, 422 `slug-reserved`, 503 `storage-unavailable` or
+ *   `storage-full`
  */
 export async function addTenant(
   deps: TenantDeps,
   request: CreateTenant,
   actor: Actor,
 ): Promise<CreatedTenant> {
-  const taken = await deps.db
-    .selectFrom('tenants')
-    .select('id')
-    .where('slug', '=', request.slug)
-    .executeTakeFirst();
-  if (taken !== undefined) throw slugTaken(request.slug);
+  await assertFreeSlug(deps.db, request.slug);
   const id = randomUUID();
   try {
-    const bucket = await makeBucket(deps, id, request.slug);
+    const bucket = await makeBucket(deps, id, request);
     try {
       const webhook = deps.webhookFor(id);
       if (webhook !== undefined) await deps.storage.setNotifications(bucket, webhook);
@@ -60,13 +57,17 @@ export async function addTenant(
 }
 
 /** Names are global at the provider: one that is taken is somebody else's, so try another. */
-async function makeBucket(deps: TenantDeps, id: string, slug: string): Promise<string> {
+async function makeBucket(
+  deps: TenantDeps,
+  id: string,
+  { slug, region }: CreateTenant,
+): Promise<string> {
   for (let attempt = 0; attempt < NAME_ATTEMPTS; attempt += 1) {
     const bucket = bucketName(deps.bucketPrefix, slug);
     await deps.intents.begin({ id, kind: 'tenant', tenant_id: id, bucket_name: bucket });
     let made: boolean;
     try {
-      made = await deps.storage.createBucket(bucket);
+      made = await deps.storage.createBucket(bucket, region);
     } catch (error) {
       await removeBucket(deps, id, bucket, error);
       throw error;
@@ -93,10 +94,11 @@ async function commit(
     name: request.name,
     status: 'active' as const,
     bucket_name: bucket,
-    region: deps.storage.region,
+    region: request.region ?? deps.storage.region,
     created_at: now,
   };
   return db.transaction().execute(async (transaction) => {
+    await assertFreeSlug(transaction, tenant.slug);
     await transaction
       .insertInto('tenants')
       .values({
@@ -120,7 +122,7 @@ async function commit(
     const apiKey =
       request.issue_api_key === true ? await firstApiKey(transaction, clock, tenant, actor) : null;
     await deps.intents.finish(transaction, id);
-    return { ...tenant, policy: 'allowed' as const, api_key: apiKey };
+    return { ...tenant, policy: 'allowed' as const, policy_reason: null, api_key: apiKey };
   });
 }
 
@@ -174,7 +176,25 @@ function bucketName(prefix: string, slug: string): string {
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
-function slugTaken(slug: string): HttpProblem {
+/**
+ * Former names count too: they lead to somebody else.
+ *
+ * @param except the tenant that may have it back
+ * @throws HttpProblem 409 `slug-taken`, 422 `slug-reserved`
+ */
+export async function assertFreeSlug(
+  db: Kysely<Schema>,
+  slug: string,
+  except?: string,
+): Promise<void> {
+  if (RESERVED_SLUGS.has(slug)) {
+    throw new HttpProblem(422, 'slug-reserved', `${slug} is a reserved word.`, { field: 'slug' });
+  }
+  const found = await resolveTenant(db, slug);
+  if (found !== undefined && found.id !== except) throw slugTaken(slug);
+}
+
+export function slugTaken(slug: string): HttpProblem {
   return new HttpProblem(409, 'slug-taken', `There is already a tenant ${slug}.`, {
     field: 'slug',
   });

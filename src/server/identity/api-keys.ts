@@ -15,7 +15,9 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { recordAudit, type Actor } from '../domain/audit.ts';
+import { claimRoomForToken } from '../domain/limits.ts';
 import { parseScopes } from '../domain/scopes.ts';
+import { resolveTenant } from '../domain/tenant-view.ts';
 import { createToken, DEFAULT_LIFE_MS, type Credential } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
 import { roleOf, type Principal } from './principal.ts';
@@ -26,14 +28,12 @@ interface ApiKeyDeps {
   clock: Clock;
 }
 
-/** Keys in force of one owner, and of one tenant among those of nobody. */
-const ACTIVE_AT_ONCE = 100;
 const OVERLAP_S = 3600;
 
 /**
  * A key that may do no more than its maker, and belongs to the same user.
  *
- * @throws HttpProblem 403 `read-only`; 404 `tenant-not-found`; 409 `key-limit`; 422 naming the field
+ * @throws HttpProblem 403 `read-only`; 404 `tenant-not-found`; 409 `token-limit`; 422 naming the field
  */
 export async function addApiKey(
   { db, clock }: ApiKeyDeps,
@@ -46,7 +46,7 @@ export async function addApiKey(
     const tenantId = await bindingOf(transaction, principal, request.tenant);
     const scopes = await scopesOf(transaction, principal, tenantId, request.scopes);
     const ownerId = principal.user?.id ?? null;
-    await assertRoom(transaction, clock, ownerId, tenantId);
+    await claimRoomForToken(transaction, clock, { tenantId, ownerId });
     const { id, text } = await createToken(transaction, clock, {
       kind: 'api',
       label: request.label,
@@ -107,8 +107,7 @@ export async function revokeApiKey(
 }
 
 /**
- * A new key in the place of an old one, which stays valid for the overlap. There are never more
- * than two of a family: what the old one had replaced itself ends now. So no limit counts here.
+ * A new key in the place of an old one, which stays valid for the overlap.
  *
  * @throws HttpProblem 404; 403 `not-yours`; 409 `already-rotated`
  */
@@ -122,43 +121,66 @@ export async function rotateApiKey(
   assertMayManage(principal);
   return db.transaction().execute(async (transaction) => {
     const row = await requireKey(transaction, clock, principal, id);
-    if (row.replaced_by !== null) {
-      throw new HttpProblem(409, 'already-rotated', 'Another key has taken its place already.');
-    }
     assertOwnRights(principal, row);
-    const now = clock.now();
-    const life = Date.parse(row.expires_at) - Date.parse(row.created_at);
-    const fresh = await createToken(transaction, clock, {
-      kind: 'api',
-      label: row.label,
-      tenantId: row.tenant_id,
-      scopes: parseScopes(row.scopes),
-      createdBy: row.created_by,
-      ownerId: row.owner_id,
-      family: row.family ?? row.id,
-      lifeMs: request.expires_in === undefined ? life : request.expires_in * 1000,
-    });
-    await transaction
-      .updateTable('credentials')
-      .set({ revoked_at: new Date(now).toISOString() })
-      .where('replaced_by', '=', id)
-      .where('revoked_at', 'is', null)
-      .execute();
-    const end = Math.min(Date.parse(row.expires_at), now + (request.overlap ?? OVERLAP_S) * 1000);
-    await transaction
-      .updateTable('credentials')
-      .set({ replaced_by: fresh.id, expires_at: new Date(end).toISOString() })
-      .where('id', '=', id)
-      .execute();
-    await recordAudit(transaction, clock, {
-      ...actor,
-      type: 'TokenRotatedEvent',
-      ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
-      subjectId: id,
-      data: { kind: 'api', label: row.label, replaced_by: fresh.id },
-    });
+    const fresh = await replaceCredential(transaction, clock, row, request, actor);
     return { ...(await show(transaction, principal, fresh.id)), api_key: fresh.text };
   });
+}
+
+/**
+ * A new one in the place of `row`, which stays valid for the overlap. There are never more than two of
+ * a family: what the old one had replaced itself ends now. So no limit counts here.
+ *
+ * @throws HttpProblem 409 `already-rotated`
+ */
+export async function replaceCredential(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  row: Credential,
+  request: RotateApiKey,
+  actor: Actor,
+): Promise<{ id: string; text: string }> {
+  if (row.replaced_by !== null) {
+    throw new HttpProblem(409, 'already-rotated', 'Another key has taken its place already.');
+  }
+  const { id } = row;
+  const now = clock.now();
+  const life = Date.parse(row.expires_at) - Date.parse(row.created_at);
+  const fresh = await createToken(transaction, clock, {
+    kind: row.kind,
+    label: row.label,
+    tenantId: row.tenant_id,
+    scopes: parseScopes(row.scopes),
+    createdBy: row.created_by,
+    ownerId: row.owner_id,
+    family: row.family ?? id,
+    lifeMs: request.expires_in === undefined ? life : request.expires_in * 1000,
+  });
+  await transaction
+    .updateTable('credentials')
+    .set({ revoked_at: new Date(now).toISOString() })
+    .where('replaced_by', '=', id)
+    .where('revoked_at', 'is', null)
+    .execute();
+  const end = Math.min(Date.parse(row.expires_at), now + (request.overlap ?? OVERLAP_S) * 1000);
+  const { numUpdatedRows } = await transaction
+    .updateTable('credentials')
+    .set({ replaced_by: fresh.id, expires_at: new Date(end).toISOString() })
+    .where('id', '=', id)
+    .where('replaced_by', 'is', null)
+    .executeTakeFirst();
+  // Two at once: the second waits here, and finds that it came too late.
+  if (numUpdatedRows === 0n) {
+    throw new HttpProblem(409, 'already-rotated', 'Another key has taken its place already.');
+  }
+  await recordAudit(transaction, clock, {
+    ...actor,
+    type: 'TokenRotatedEvent',
+    ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
+    subjectId: id,
+    data: { kind: row.kind, label: row.label, replaced_by: fresh.id },
+  });
+  return fresh;
 }
 
 /** A key that only reads is not for making, renewing and ending keys. */
@@ -192,17 +214,12 @@ async function bindingOf(
     if (principal.tenantId === null) return null;
     throw invalid('tenant', 'A credential of a tenant cannot make one that is not bound to it.');
   }
-  const tenant = await db
-    .selectFrom('tenants')
-    .select('id')
-    .where((where) => where.or([where('id', '=', wanted), where('slug', '=', wanted)]))
-    .where('status', '=', 'active')
-    .executeTakeFirst();
+  const tenant = await resolveTenant(db, wanted);
   const reachable =
     principal.tenantId === null
       ? principal.scopes.includes('tenants')
       : tenant?.id === principal.tenantId;
-  if (tenant === undefined || !reachable) {
+  if (tenant?.status !== 'active' || !reachable) {
     throw new HttpProblem(404, 'tenant-not-found', 'There is no such tenant.', { field: 'tenant' });
   }
   return tenant.id;
@@ -259,7 +276,7 @@ async function roleIn(
 }
 
 /** A key does not make one that outlives it; somebody signed in does. */
-function lifeOf(
+export function lifeOf(
   { credential }: Principal,
   clock: Clock,
   wanted: number | undefined,
@@ -269,29 +286,6 @@ function lifeOf(
   const notAfter = Date.parse(credential.expires_at);
   if (wanted === undefined || clock.now() + lifeMs <= notAfter) return { lifeMs, notAfter };
   throw invalid('expires_in', 'A key cannot make one that lives longer than itself.');
-}
-
-async function assertRoom(
-  transaction: Transaction<Schema>,
-  clock: Clock,
-  ownerId: string | null,
-  tenantId: string | null,
-): Promise<void> {
-  const rows = await transaction
-    .selectFrom('credentials')
-    .select('id')
-    .where('kind', '=', 'api')
-    .where('revoked_at', 'is', null)
-    .where('replaced_by', 'is', null)
-    .where('expires_at', '>', new Date(clock.now()).toISOString())
-    .where('owner_id', 'is not distinct from', ownerId)
-    .$if(ownerId === null, (query) => query.where('tenant_id', 'is not distinct from', tenantId))
-    .limit(ACTIVE_AT_ONCE)
-    .execute();
-  if (rows.length < ACTIVE_AT_ONCE) return;
-  throw new HttpProblem(409, 'key-limit', 'There are too many API keys.', {
-    detail: `At most ${ACTIVE_AT_ONCE} are in force at once. Revoke some, or rotate one.`,
-  });
 }
 
 /** @throws HttpProblem 404: missing and not yours are the same */

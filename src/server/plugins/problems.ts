@@ -10,6 +10,7 @@ import type {
 import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
 import { isDatabaseFull, isDatabaseUnavailable } from '../db/database-errors.ts';
 import { HttpProblem } from '../errors.ts';
+import { StorageError } from '../storage/provider.ts';
 import { InvalidFieldError } from './validation.ts';
 
 /** Every refusal leaves as problem+json; what we did not foresee says nothing of our insides. */
@@ -53,6 +54,13 @@ export function toProblem(error: unknown): HttpProblem {
     return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
       detail: message,
       ...(field === '' ? {} : { field }),
+    });
+  }
+  if (error instanceof StorageError) {
+    return new HttpProblem(503, 'storage-unavailable', 'The object storage does not answer.', {
+      detail: `${error.message}.`,
+      headers: { 'retry-after': '10' },
+      cause: error,
     });
   }
   if (isDatabaseFull(error)) {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import { AddMember, ChangeMember, type Member, type MemberList } from '../../api/contract/users.ts';
 import { PageQuery } from '../../api/contract/page.ts';
-import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
+import { assertAllowed, findTenant, resolveTenant } from '../domain/tenant-view.ts';
 import { HttpProblem } from '../errors.ts';
 import { addMember, changeMember, listMembers, removeMember } from '../identity/members.ts';
 import type { UserDeps } from '../identity/users.ts';
@@ -65,13 +65,8 @@ async function tenantOf(
   const principal = principalOf(request);
   requireScope(principal, principal.tenantId === null ? 'users' : 'tenant');
   if (principal.tenantId !== null) assertAllowed(await findTenant(db, principal.tenantId));
-  const { tenant: ref } = request.params;
-  const row = await db
-    .selectFrom('tenants')
-    .select('id')
-    .where((where) => where.or([where('id', '=', ref), where('slug', '=', ref)]))
-    .where('status', '=', 'active')
-    .executeTakeFirst();
-  if (row !== undefined && (principal.tenantId ?? row.id) === row.id) return row.id;
+  const tenant = await resolveTenant(db, request.params.tenant);
+  const isActive = tenant?.status === 'active';
+  if (isActive && (principal.tenantId ?? tenant.id) === tenant.id) return tenant.id;
   throw new HttpProblem(404, 'tenant-not-found', 'There is no such tenant.');
 }

@@ -56,8 +56,10 @@ export function mountRoutes(
     { onRequest: guards.tenant('mount:read'), schema: { body: Body } },
     async (request, reply): Promise<MountCredentialWithSecret> => {
       const body = request.body ?? {};
-      if (body.permission !== 'ro') requireScope(principalOf(request), 'mount');
+      const principal = principalOf(request);
+      if (body.permission !== 'ro') requireScope(principal, 'mount');
       const issued = await issueMountCredential(deps, tenantOf(request), body, actorOf(request), {
+        subjects: principal.user === null ? undefined : await subjectsOf(deps.db, principal),
         stillAllowed: (transaction) =>
           guards.stillAllowed(
             request,

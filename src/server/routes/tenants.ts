@@ -1,22 +1,99 @@
 import type { FastifyInstance } from 'fastify';
-import { CreateTenant, type CreatedTenant, type TenantList } from '../../api/contract/admin.ts';
-import { listTenants } from '../domain/tenant-view.ts';
+import * as z from 'zod/mini';
+import {
+  ChangeTenant,
+  CreateTenant,
+  Purge,
+  SetPolicy,
+  type CreatedTenant,
+  type PurgePlan,
+  type PurgeState,
+  type TenantDetail,
+  type TenantList,
+} from '../../api/contract/admin.ts';
+import { planPurge } from '../domain/purge-plan.ts';
+import { changeTenant, removeTenant, restoreTenant } from '../domain/tenant-changes.ts';
+import { setPolicy, type TenantPolicyDeps } from '../domain/tenant-policy.ts';
+import type { Purges } from '../domain/tenant-purge.ts';
+import { listTenants, requireTenant, showTenant } from '../domain/tenant-view.ts';
 import { addTenant, type TenantDeps } from '../domain/tenants.ts';
+import { HttpProblem } from '../errors.ts';
 import { actorOf, type Guards } from '../plugins/authentication.ts';
 
-export function tenantRoutes(app: FastifyInstance, deps: TenantDeps, guards: Guards): void {
-  app.get(
-    '/api/v1/admin/tenants',
-    { onRequest: guards.administrator('tenants') },
-    async (): Promise<TenantList> => ({ tenants: await listTenants(deps.db) }),
-  );
+const Params = z.object({ tenant: z.string() });
+type Params = z.infer<typeof Params>;
+const PurgeQuery = z.object({ dry_run: z.optional(z.enum(['true', 'false'])) });
+type PurgeQuery = z.infer<typeof PurgeQuery>;
+/** Fastify validates an absent body as null; a dry run needs none. */
+const PurgeBody = z.nullable(Purge);
+
+const PATH = '/api/v1/admin/tenants';
+const ONE = `${PATH}/:tenant`;
+
+type Deps = TenantDeps & TenantPolicyDeps & { purges: Purges };
+
+export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): void {
+  const onRequest = guards.administrator('tenants');
+  app.get(PATH, { onRequest }, async (): Promise<TenantList> => ({
+    tenants: await listTenants(deps.db),
+  }));
   app.post<{ Body: CreateTenant }>(
-    '/api/v1/admin/tenants',
-    { onRequest: guards.administrator('tenants'), schema: { body: CreateTenant } },
+    PATH,
+    { onRequest, schema: { body: CreateTenant } },
     async (request, reply): Promise<CreatedTenant> => {
       const tenant = await addTenant(deps, request.body, actorOf(request));
       reply.code(201).header('cache-control', 'no-store');
       return tenant;
     },
   );
+  app.get<{ Params: Params }>(
+    ONE,
+    { onRequest, schema: { params: Params } },
+    async (request): Promise<TenantDetail> =>
+      showTenant(deps.db, deps.clock, await requireTenant(deps.db, request.params.tenant)),
+  );
+  app.patch<{ Params: Params; Body: ChangeTenant }>(
+    ONE,
+    { onRequest, schema: { params: Params, body: ChangeTenant } },
+    async (request): Promise<TenantDetail> =>
+      changeTenant(deps, request.params.tenant, request.body, actorOf(request)),
+  );
+  app.put<{ Params: Params; Body: SetPolicy }>(
+    `${ONE}/policy`,
+    { onRequest, schema: { params: Params, body: SetPolicy } },
+    async (request): Promise<TenantDetail> =>
+      setPolicy(deps, request.params.tenant, request.body, actorOf(request)),
+  );
+  app.delete<{ Params: Params }>(
+    ONE,
+    { onRequest, schema: { params: Params } },
+    async (request): Promise<TenantDetail> =>
+      removeTenant(deps, request.params.tenant, actorOf(request)),
+  );
+  app.post<{ Params: Params }>(
+    `${ONE}/restore`,
+    { onRequest, schema: { params: Params } },
+    async (request): Promise<TenantDetail> =>
+      restoreTenant(deps, request.params.tenant, actorOf(request)),
+  );
+  app.post<{ Params: Params; Querystring: PurgeQuery; Body: Purge | null }>(
+    `${ONE}/purge`,
+    {
+      onRequest: guards.administrator('instance'),
+      schema: { params: Params, querystring: PurgeQuery, body: PurgeBody },
+    },
+    async (request): Promise<PurgePlan | PurgeState> => {
+      const { params, query, body } = request;
+      if (query.dry_run === 'true') return planPurge(deps, params.tenant);
+      if (body === null) throw confirmationNeeded();
+      return deps.purges.begin(params.tenant, body.confirm, actorOf(request));
+    },
+  );
+}
+
+function confirmationNeeded(): HttpProblem {
+  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
+    field: 'confirm',
+    detail: "A purge needs the tenant's slug as confirmation.",
+  });
 }

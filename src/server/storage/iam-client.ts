@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { StorageError, type AccessKeyPair } from './provider.ts';
+import { StorageError, type AccessKeyPair, type ListedAccessKey } from './provider.ts';
 import { parseAnswer, type Signer } from './signed-requests.ts';
 
 const VERSION = '2010-05-08';
@@ -34,7 +34,11 @@ const AccessKeyPage = z.object({
     ListAccessKeysResult: z.object({
       ...paging,
       AccessKeyMetadata: list(
-        z.object({ AccessKeyId: z.string(), UserName: z.optional(z.string()) }),
+        z.object({
+          AccessKeyId: z.string(),
+          UserName: z.optional(z.string()),
+          Status: z.optional(z.string()),
+        }),
       ),
     }),
   }),
@@ -82,6 +86,14 @@ export class IamClient {
     return undefined;
   }
 
+  async listPolicies(): Promise<{ name: string; arn: string }[]> {
+    const found: { name: string; arn: string }[] = [];
+    for await (const { PolicyName, Arn } of this.#pages((marker) => this.#policies(marker))) {
+      found.push({ name: PolicyName, arn: Arn });
+    }
+    return found;
+  }
+
   /** A policy that is still attached (its key's deletion may lag) is detached first. */
   async deletePolicy(arn: string): Promise<void> {
     try {
@@ -104,11 +116,23 @@ export class IamClient {
   }
 
   async findAccessKeys(label: string): Promise<string[]> {
-    const found: string[] = [];
+    const keys = await this.listAccessKeys();
+    return keys.filter((key) => key.label === label).map(({ id }) => id);
+  }
+
+  async listAccessKeys(): Promise<ListedAccessKey[]> {
+    const found: ListedAccessKey[] = [];
     for await (const key of this.#pages((marker) => this.#accessKeys(marker))) {
-      if (key.UserName === label) found.push(key.AccessKeyId);
+      const { AccessKeyId: id, UserName: label = '', Status: status } = key;
+      found.push({ id, label, active: status === undefined ? undefined : status === 'Active' });
     }
     return found;
+  }
+
+  async setAccessKeyActive(accessKeyId: string, active: boolean): Promise<boolean> {
+    const Status = active ? 'Active' : 'Inactive';
+    const key = { AccessKeyId: accessKeyId, UserName: accessKeyId };
+    return this.#gone('UpdateAccessKey', { ...key, Status });
   }
 
   async deleteAccessKey(accessKeyId: string): Promise<void> {
@@ -136,7 +160,9 @@ export class IamClient {
 
   async #accessKeys(
     marker: string | undefined,
-  ): Promise<Page<{ AccessKeyId: string; UserName?: string | undefined }>> {
+  ): Promise<
+    Page<{ AccessKeyId: string; UserName?: string | undefined; Status?: string | undefined }>
+  > {
     const action = 'ListAccessKeys';
     const text = await this.#call(action, markerField(marker));
     const result = parseAnswer(action, text, AccessKeyPage).ListAccessKeysResponse
@@ -153,14 +179,16 @@ export class IamClient {
     } while (marker !== undefined);
   }
 
-  /** For deletions: what is not there any more is what we wanted. */
-  async #gone(action: string, parameters: Record<string, string>): Promise<void> {
+  /** For deletions: what is not there any more is what we wanted. @returns whether it was there */
+  async #gone(action: string, parameters: Record<string, string>): Promise<boolean> {
     try {
       await this.#call(action, parameters);
+      return true;
     } catch (error) {
       const gone =
         error instanceof StorageError && (error.code === 'NoSuchEntity' || error.status === 404);
       if (!gone) throw error;
+      return false;
     }
   }
 

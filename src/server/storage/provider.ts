@@ -22,6 +22,13 @@ export interface KeptVersion {
   latest: boolean;
 }
 
+/** A key as the provider lists it; undefined where it does not say whether it is active. */
+export interface ListedAccessKey {
+  id: string;
+  label: string;
+  active: boolean | undefined;
+}
+
 /**
  * What the domain asks of object storage. Deletions count "not found" as done. Every method throws
  * `StorageError` and has a deadline of its own.
@@ -33,9 +40,10 @@ export interface StorageProvider {
   /**
    * A bucket that keeps every version; deleted as a whole it can be had back for a month.
    *
+   * @param regions where it lies, instead of the provider's default
    * @returns false when somebody has that name already
    */
-  createBucket(name: string): Promise<boolean>;
+  createBucket(name: string, regions?: string): Promise<boolean>;
   /** @returns the version by which the bucket can be read as it is now */
   createSnapshot(bucket: string, name: string | undefined): Promise<string>;
   listSnapshots(bucket: string): Promise<TakenSnapshot[]>;
@@ -43,6 +51,14 @@ export interface StorageProvider {
   listVersions(bucket: string, key: string): Promise<KeptVersion[]>;
   /** Deletes an empty bucket. */
   deleteBucket(name: string): Promise<void>;
+  /** Deletes a bucket with all that is in it; may be repeated after it was cut off. */
+  destroyBucket(name: string): Promise<void>;
+  /** Whether there is such a bucket of ours. */
+  hasBucket(name: string): Promise<boolean>;
+  /** Our buckets whose names begin so. */
+  listBuckets(prefix: string): Promise<string[]>;
+  /** How much a bucket holds; of a very large one, at least how much. */
+  measureBucket(name: string): Promise<{ objects: number; bytes: number; more: boolean }>;
   /** Has every change in the bucket posted to `url`, with `token` as bearer. */
   setNotifications(bucket: string, webhook: { url: string; token: string }): Promise<void>;
   /** @returns the policy's ARN */
@@ -50,9 +66,13 @@ export interface StorageProvider {
   /** ARN of the policy with this very name, if there is one. */
   findPolicy(name: string): Promise<string | undefined>;
   deletePolicy(arn: string): Promise<void>;
+  listPolicies(): Promise<{ name: string; arn: string }[]>;
   /** `label` is a name for people and for `findAccessKeys`; it identifies nothing. */
   createAccessKey(label: string): Promise<AccessKeyPair>;
   findAccessKeys(label: string): Promise<string[]>;
+  listAccessKeys(): Promise<ListedAccessKey[]>;
+  /** @returns false when there is no such key */
+  setAccessKeyActive(accessKeyId: string, active: boolean): Promise<boolean>;
   deleteAccessKey(accessKeyId: string): Promise<void>;
   attachPolicy(accessKeyId: string, arn: string): Promise<void>;
   /** Whether this key can list below `prefix` ('' for the whole bucket) now. */

@@ -1,13 +1,18 @@
 import { BucketHistory } from './bucket-history.ts';
+import { BucketContents, listBuckets, type Measured } from './bucket-contents.ts';
 import { IamClient } from './iam-client.ts';
 import {
   StorageError,
   type AccessKeyPair,
   type KeptVersion,
+  type ListedAccessKey,
   type StorageProvider,
   type TakenSnapshot,
 } from './provider.ts';
 import { createSigner, type Signer } from './signed-requests.ts';
+
+/** Of 1,000 objects each: so many are looked at to say how much is in a bucket. */
+const MEASURED_PAGES = 200;
 
 export interface TigrisOptions {
   /** Addresses without a slash at the end. */
@@ -48,7 +53,7 @@ export class TigrisStorage implements StorageProvider {
     this.#iam = new IamClient(options.iamEndpoint, createSigner(options, 'iam', options.region));
   }
 
-  async createBucket(name: string): Promise<boolean> {
+  async createBucket(name: string, regions = this.#bucketRegions): Promise<boolean> {
     try {
       await this.#s3({
         action: 'CreateBucket',
@@ -56,7 +61,7 @@ export class TigrisStorage implements StorageProvider {
         url: this.#bucketUrl(name),
         headers: {
           ...KEEPS_HISTORY,
-          ...(this.#bucketRegions !== undefined && { 'x-tigris-regions': this.#bucketRegions }),
+          ...(regions !== undefined && { 'x-tigris-regions': regions }),
         },
       });
       return true;
@@ -87,6 +92,44 @@ export class TigrisStorage implements StorageProvider {
     return this.#history.listVersions(bucket, key);
   }
 
+  /** Tigris takes the objects along when it is told to; of others the bucket is emptied first. */
+  async destroyBucket(name: string): Promise<void> {
+    const destroy = (): Promise<string> =>
+      this.#s3({
+        action: 'DeleteBucket',
+        method: 'DELETE',
+        url: this.#bucketUrl(name),
+        headers: { 'tigris-force-delete': 'true' },
+      });
+    try {
+      await destroy().catch(async (error: unknown) => {
+        if (!(error instanceof StorageError) || error.code !== 'BucketNotEmpty') throw error;
+        await this.#contents(name).empty();
+        await destroy();
+      });
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.status !== 404) throw error;
+    }
+  }
+
+  async hasBucket(name: string): Promise<boolean> {
+    try {
+      await this.#s3({ action: 'HeadBucket', method: 'HEAD', url: this.#bucketUrl(name) });
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  listBuckets(prefix: string): Promise<string[]> {
+    return listBuckets(this.#s3, this.endpointUrl, prefix);
+  }
+
+  measureBucket(name: string): Promise<Measured> {
+    return this.#contents(name).measure(MEASURED_PAGES);
+  }
+
   /** Tigris's own call; AWS's PutBucketNotificationConfiguration is not there. */
   async setNotifications(bucket: string, webhook: { url: string; token: string }): Promise<void> {
     const { url, token } = webhook;
@@ -111,6 +154,18 @@ export class TigrisStorage implements StorageProvider {
 
   deletePolicy(arn: string): Promise<void> {
     return this.#iam.deletePolicy(arn);
+  }
+
+  listPolicies(): Promise<{ name: string; arn: string }[]> {
+    return this.#iam.listPolicies();
+  }
+
+  listAccessKeys(): Promise<ListedAccessKey[]> {
+    return this.#iam.listAccessKeys();
+  }
+
+  setAccessKeyActive(accessKeyId: string, active: boolean): Promise<boolean> {
+    return this.#iam.setAccessKeyActive(accessKeyId, active);
   }
 
   createAccessKey(label: string): Promise<AccessKeyPair> {
@@ -146,6 +201,10 @@ export class TigrisStorage implements StorageProvider {
       if (error instanceof StorageError) return false;
       throw error;
     }
+  }
+
+  #contents(bucket: string): BucketContents {
+    return new BucketContents(this.#s3, this.#bucketUrl(bucket));
   }
 
   #bucketUrl(name: string): string {

@@ -14,7 +14,7 @@ CREATE TABLE "memberships" ("tenant_id" text not null references "tenants" ("id"
 
 CREATE INDEX "memberships_user" on "memberships" ("user_id");
 
-CREATE TABLE "provisioning_intents" ("id" text not null primary key, "kind" text not null check (kind IN ('mount_credential', 'tenant')), "tenant_id" text not null, "bucket_name" text, "created_at" text not null, "attempts" integer default 0 not null, "last_error" text);
+CREATE TABLE "provisioning_intents" ("id" text not null primary key, "kind" text not null check (kind IN ('mount_credential', 'tenant')), "tenant_id" text not null, "bucket_name" text, "created_at" text not null, "attempts" integer default 0 not null, "last_error" text, "created_by" text);
 
 CREATE TABLE "refresh_tokens" ("id" text not null primary key, "session_id" text not null references "sessions" ("id") on delete cascade, "parent_id" text, "secret_hash" text not null unique, "created_at" text not null);
 
@@ -38,7 +38,7 @@ CREATE INDEX "tenant_events_age" on "tenant_events" ("logged_at");
 
 CREATE UNIQUE INDEX "tenant_events_dedupe" on "tenant_events" ("tenant_id", "dedupe") where dedupe IS NOT NULL;
 
-CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text, "replaces" text);
+CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text, "replaces" text, "provider_status" text default 'active' not null check (provider_status IN ('active', 'inactive', 'changing')));
 
 CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
 
@@ -46,6 +46,10 @@ CREATE INDEX "tenant_mount_credentials_tenant" on "tenant_mount_credentials" ("t
 
 CREATE TABLE "tenant_policies" ("tenant_id" text not null primary key references "tenants" ("id"), "policy" text not null check (policy IN ('allowed', 'denied')), "reason" text, "updated_by" text not null, "updated_at" text not null);
 
-CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text);
+CREATE TABLE "tenant_slug_history" ("slug" text not null primary key, "tenant_id" text not null references "tenants" ("id") on delete cascade, "replaced_at" text not null);
+
+CREATE INDEX "tenant_slug_history_tenant" on "tenant_slug_history" ("tenant_id");
+
+CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text, "limits" text, "removed_at" text);
 
 CREATE TABLE "users" ("id" text not null primary key, "username" text not null unique, "display_name" text, "email" text, "role" text not null check (role IN ('owner', 'admin', 'member')), "status" text not null check (status IN ('active', 'deactivated')), "password_hash" text, "created_at" text not null, "created_by" text not null, "updated_at" text not null, "last_sign_in_at" text);
