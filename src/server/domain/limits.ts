@@ -30,16 +30,9 @@ export function storedLimits(column: string | null): Stored {
   return column === null ? {} : Stored.parse(JSON.parse(column));
 }
 
-/**
- * Makes transactions about one tenant wait for each other, until they end. A write does so on every
- * database: SQLite has one writer at a time, PostgreSQL locks the row.
- */
+/** Makes transactions about one tenant wait for each other, until they end. */
 export async function lockTenant(transaction: Transaction<Schema>, id: string): Promise<void> {
-  await transaction
-    .updateTable('tenants')
-    .set((column) => ({ updated_at: column.ref('updated_at') }))
-    .where('id', '=', id)
-    .execute();
+  await transaction.selectFrom('tenants').select('id').where('id', '=', id).forUpdate().execute();
 }
 
 /**

@@ -83,6 +83,7 @@ provisioning_intents.bucket_name text collate C
 provisioning_intents.created_at text collate C not null
 provisioning_intents.attempts integer not null default 0
 provisioning_intents.last_error text collate C
+provisioning_intents.created_by text collate C
 provisioning_intents: CHECK ((kind = ANY (ARRAY['mount_credential'::text, 'tenant'::text])))
 provisioning_intents: PRIMARY KEY (id)
 CREATE UNIQUE INDEX provisioning_intents_pkey ON public.provisioning_intents USING btree (id)
@@ -165,7 +166,9 @@ tenant_mount_credentials.tigris_deletion_status text collate C not null default 
 tenant_mount_credentials.deletion_attempts integer not null default 0
 tenant_mount_credentials.deletion_last_error text collate C
 tenant_mount_credentials.replaces text collate C
+tenant_mount_credentials.provider_status text collate C not null default 'active'::text
 tenant_mount_credentials: CHECK ((permission = ANY (ARRAY['rw'::text, 'ro'::text])))
+tenant_mount_credentials: CHECK ((provider_status = ANY (ARRAY['active'::text, 'inactive'::text, 'changing'::text])))
 tenant_mount_credentials: CHECK ((tigris_deletion_status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text])))
 tenant_mount_credentials: FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 tenant_mount_credentials: PRIMARY KEY (id)
@@ -183,6 +186,13 @@ tenant_policies: CHECK ((policy = ANY (ARRAY['allowed'::text, 'denied'::text])))
 tenant_policies: FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 tenant_policies: PRIMARY KEY (tenant_id)
 CREATE UNIQUE INDEX tenant_policies_pkey ON public.tenant_policies USING btree (tenant_id)
+tenant_slug_history.slug text collate C not null
+tenant_slug_history.tenant_id text collate C not null
+tenant_slug_history.replaced_at text collate C not null
+tenant_slug_history: FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON DELETE CASCADE
+tenant_slug_history: PRIMARY KEY (slug)
+CREATE INDEX tenant_slug_history_tenant ON public.tenant_slug_history USING btree (tenant_id)
+CREATE UNIQUE INDEX tenant_slug_history_pkey ON public.tenant_slug_history USING btree (slug)
 tenants.id text collate C not null
 tenants.slug text collate C not null
 tenants.name text collate C not null
@@ -193,6 +203,8 @@ tenants.created_at text collate C not null
 tenants.updated_at text collate C not null
 tenants.sync_url text collate C
 tenants.webhook text collate C
+tenants.limits text collate C
+tenants.removed_at text collate C
 tenants: CHECK ((status = ANY (ARRAY['active'::text, 'removed'::text, 'purging'::text, 'purged'::text])))
 tenants: PRIMARY KEY (id)
 tenants: UNIQUE (bucket_name)
