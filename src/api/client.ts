@@ -6,17 +6,29 @@ import {
 } from './contract/api-keys.ts';
 import {
   API_KEY_GRANT,
+  AuthorizationServer,
   AuthSessionList,
   CLIENT_ID,
   DEVICE_CODE_GRANT,
   DeviceAuthorization,
+  ID_TOKEN_TYPE,
   Me,
   REFRESH_TOKEN_GRANT,
+  TOKEN_EXCHANGE_GRANT,
   TokenResponse,
   type DeviceAuthorizationRequest,
   type LoginRequest,
+  type TokenExchange,
 } from './contract/auth.ts';
 import type { SyncNotice } from './contract/events.ts';
+import {
+  Identity,
+  IdentityList,
+  Issuer,
+  IssuerList,
+  type AddIssuer,
+  type LinkIdentity,
+} from './contract/issuers.ts';
 import {
   MountCredentialList,
   MountCredentialWithSecret,
@@ -48,6 +60,11 @@ export interface ApiClient extends PeopleCalls, TenantCalls {
   /** Until a person has decided: AbortError `authorization_pending` or `slow_down`. */
   deviceToken(deviceCode: string): Promise<TokenResponse>;
   login(body: LoginRequest): Promise<TokenResponse>;
+  /** What the server says of signing in to it. */
+  signInMetadata(): Promise<AuthorizationServer>;
+  exchangeIdToken(
+    form: Pick<TokenExchange, 'tenant' | 'device_name' | 'device_system'> & { idToken: string },
+  ): Promise<TokenResponse>;
   /** Ends the session of a refresh token; nothing is wrong with one that is unknown. */
   revokeToken(token: string): Promise<void>;
   me(): Promise<Me>;
@@ -73,6 +90,13 @@ export interface ApiClient extends PeopleCalls, TenantCalls {
   announceSync(notice: SyncNotice): Promise<void>;
   listSigningKeys(): Promise<SigningKeyList>;
   rotateSigningKeys(body: RotateSigningKeys): Promise<SigningKeyList>;
+  addIssuer(body: AddIssuer): Promise<Issuer>;
+  listIssuers(): Promise<IssuerList>;
+  showIssuer(ref: string): Promise<Issuer>;
+  removeIssuer(ref: string): Promise<void>;
+  listIdentities(issuer: string): Promise<IdentityList>;
+  linkIdentity(issuer: string, body: LinkIdentity): Promise<Identity>;
+  unlinkIdentity(issuer: string, subject: string): Promise<void>;
 }
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
@@ -91,6 +115,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const auth = 'api/v1/auth';
   const apiKeys = 'api/v1/api-keys';
   const credentials = 'tenant/mount/credentials';
+  const issuers = 'api/v1/admin/issuers';
   return {
     ...peopleCalls(call),
     version: () => call({ method: 'GET', path: 'version', answer: ServerVersion, anonymous: true }),
@@ -114,6 +139,21 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         json,
         answer: TokenResponse,
         anonymous: true,
+      }),
+    signInMetadata: () =>
+      call({
+        method: 'GET',
+        path: '.well-known/oauth-authorization-server',
+        answer: AuthorizationServer,
+        anonymous: true,
+      }),
+    exchangeIdToken: ({ idToken, ...form }) =>
+      token({
+        ...present(form),
+        grant_type: TOKEN_EXCHANGE_GRANT,
+        subject_token: idToken,
+        subject_token_type: ID_TOKEN_TYPE,
+        client_id: CLIENT_ID,
       }),
     revokeToken: (secret) =>
       nothing({
@@ -176,6 +216,36 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         path: 'api/v1/admin/signing-keys/rotate',
         json,
         answer: SigningKeyList,
+      }),
+    addIssuer: (json) => call({ method: 'POST', path: issuers, json, answer: Issuer }),
+    listIssuers: () => call({ method: 'GET', path: issuers, answer: IssuerList }),
+    showIssuer: (ref) =>
+      call({
+        method: 'GET',
+        path: `${issuers}/${pathPart(ref)}`,
+        answer: Issuer,
+        mayBeGone: true,
+      }),
+    removeIssuer: (ref) => nothing({ method: 'DELETE', path: `${issuers}/${pathPart(ref)}` }),
+    listIdentities: (issuer) =>
+      call({
+        method: 'GET',
+        path: `${issuers}/${pathPart(issuer)}/identities`,
+        answer: IdentityList,
+        mayBeGone: true,
+      }),
+    linkIdentity: (issuer, json) =>
+      call({
+        method: 'POST',
+        path: `${issuers}/${pathPart(issuer)}/identities`,
+        json,
+        answer: Identity,
+        mayBeGone: true,
+      }),
+    unlinkIdentity: (issuer, subject) =>
+      nothing({
+        method: 'DELETE',
+        path: `${issuers}/${pathPart(issuer)}/identities/${pathPart(subject)}`,
       }),
   };
 }

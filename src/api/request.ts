@@ -178,13 +178,17 @@ function fromAnswer(error: HTTPError, server: string): AbortError {
   const text = problem.success
     ? (problem.data.detail ?? problem.data.title)
     : (oauth.data?.error_description ?? code);
-  return new AbortError(code, text, forStatus(statusCode, problem.data));
+  return new AbortError(code, text, forStatus(statusCode, problem.data, oauth.data?.tenants));
 }
 
-function forStatus(status: number, problem: Problem | undefined): AbortDetails {
+function forStatus(
+  status: number,
+  problem: Problem | undefined,
+  tenants = problem?.tenants,
+): AbortDetails {
   const details: Record<string, unknown> = { status };
   if (problem?.field !== undefined) details['field'] = problem.field;
-  if (problem?.tenants !== undefined) details['tenants'] = problem.tenants;
+  if (tenants !== undefined) details['tenants'] = tenants;
   // 400 on the token endpoint is RFC 6749's answer to a bad grant, which is an invalid key.
   if (status === 401 || (status === 400 && problem === undefined)) {
     return { exitCode: ExitCode.auth, suggestions: ['Sign in again: cloud login'], details };

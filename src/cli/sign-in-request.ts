@@ -1,17 +1,19 @@
 import { hostname, release, type } from 'node:os';
 import { createApiClient } from '../api/client.ts';
 import { Shown } from '../api/contract/auth.ts';
+import type { TrustedIssuer } from '../api/contract/issuers.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { hasBrowser, openBrowser } from '../platform/browser.ts';
 import type { Host } from '../platform/host.ts';
 import { deviceFlow, type DeviceCode } from '../session/device-flow.ts';
-import { passwordSignIn } from '../session/password.ts';
+import { chooseIssuer, issuerSignIn } from '../session/issuer-sign-in.ts';
+import { passwordSignIn, type ChooseTenant } from '../session/password.ts';
 import { deviceCodeEvent, presentDeviceCode } from '../session/present-session.ts';
 import type { SecretStore } from '../session/secret-store.ts';
 import { checkContextName, signIn, signInWithSession, type SignedIn } from '../session/sign-in.ts';
-import type { Grant } from '../session/tokens.ts';
+import { toGrant, type Grant } from '../session/tokens.ts';
 import { readApiKey } from './api-key-input.ts';
 import { readPasswordFromStdin } from './password-input.ts';
 
@@ -24,6 +26,8 @@ export interface SignInFlags {
   /** Shows a code also where nobody can be asked. */
   device?: boolean | undefined;
   browser?: boolean | undefined;
+  /** Name or address of a trusted issuer; null: none of them (`--no-issuer`). */
+  issuer?: string | null | undefined;
   context?: string | undefined;
 }
 
@@ -66,20 +70,34 @@ export async function requestSignIn(
 }
 
 /** By a code that a person approves in a browser. */
-export function byDevice(
+async function byDevice(
   server: string,
-  flags: Pick<SignInFlags, 'tenant' | 'browser'>,
+  flags: Pick<SignInFlags, 'tenant' | 'browser' | 'issuer'>,
   run: Omit<SignInRun, 'secrets'>,
 ): Promise<Grant> {
-  const { host, signal } = run;
-  const proposal = flags.tenant === undefined ? {} : { tenant: flags.tenant };
-  return deviceFlow(
-    { ...device(), ...proposal },
-    {
-      ...{ api: createApiClient({ server, signal }), clock: host.clock, signal },
-      onCode: (code) => showCode(code, flags.browser !== false, run),
-    },
+  const { host, out, signal } = run;
+  const { interactive } = out.options;
+  const api = createApiClient({ server, signal });
+  const request = { ...device(), ...(flags.tenant === undefined ? {} : { tenant: flags.tenant }) };
+  const deps = {
+    ...{ clock: host.clock, signal },
+    onCode: (code: DeviceCode) => showCode(code, flags.browser !== false, run),
+  };
+  const { trusted_issuers: trusted } = await api.signInMetadata();
+  const ask = async (issuers: readonly TrustedIssuer[]): Promise<TrustedIssuer | undefined> =>
+    (await import('./sign-in-questions.ts')).askIssuer(issuers, signal);
+  const issuer = await chooseIssuer(trusted, flags.issuer, interactive ? ask : undefined);
+  if (issuer !== undefined) {
+    const choose = interactive ? chooseTenant(signal) : undefined;
+    return issuerSignIn(server, issuer, request, { ...deps, choose });
+  }
+  return deviceFlow({ ...deps, begin: () => api.authorizeDevice(request) }, async (deviceCode) =>
+    toGrant(await api.deviceToken(deviceCode)),
   );
+}
+
+function chooseTenant(signal: AbortSignal): ChooseTenant {
+  return async (tenants) => (await import('./sign-in-questions.ts')).askTenant(tenants, signal);
 }
 
 async function showCode(
@@ -110,9 +128,7 @@ async function byPassword(
   return passwordSignIn(
     request,
     createApiClient({ server, signal }),
-    mayAsk
-      ? async (tenants) => (await import('./sign-in-questions.ts')).askTenant(tenants, signal)
-      : undefined,
+    mayAsk ? chooseTenant(signal) : undefined,
   );
 }
 

@@ -27,6 +27,15 @@ export default class Login extends BaseCommand<typeof Login> {
     device: Flags.boolean({
       description: 'Show a code to approve in a browser also where this is no terminal.',
     }),
+    issuer: Flags.string({
+      description: 'Sign in at this identity provider that the server trusts.',
+      helpValue: 'NAME|URL',
+      env: 'CLOUD_ISSUER',
+      exclusive: ['username', 'token-stdin', 'no-issuer'],
+    }),
+    'no-issuer': Flags.boolean({
+      description: 'Sign in at the server itself, whatever it trusts.',
+    }),
     browser: Flags.boolean({
       allowNo: true,
       default: true,
@@ -62,7 +71,12 @@ export default class Login extends BaseCommand<typeof Login> {
     const { host, out, signal, flags } = this;
     const server = await resolveServer(host, flags);
     const secrets = await secretsForSignIn(host, flags, { out, signal });
-    const result = await requestSignIn(server.url, flags, { host, out, secrets, signal });
+    const issuer = flags['no-issuer'] ? null : flags.issuer;
+    const result = await requestSignIn(
+      server.url,
+      { ...flags, issuer },
+      { host, out, secrets, signal },
+    );
     // The code before it was an event of its own, so this is another line.
     if (flags.device) out.final(result, presentSignedIn);
     else out.result(result, presentSignedIn);

@@ -10,6 +10,7 @@ import type { WebhookFor } from './events/bucket-notifications.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { SyncForwarder } from './events/sync-forward.ts';
 import type { Floods } from './identity/floods.ts';
+import type { ProviderKeys } from './identity/issuers/provider.ts';
 import type { Passwords } from './identity/passwords.ts';
 import type { RateLimits } from './identity/rate-limits.ts';
 import { useAuthentication } from './plugins/authentication.ts';
@@ -22,6 +23,7 @@ import { apiKeyRoutes } from './routes/api-keys.ts';
 import { authRoutes } from './routes/auth.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { eventRoutes } from './routes/events.ts';
+import { issuerRoutes } from './routes/issuers.ts';
 import { memberRoutes } from './routes/members.ts';
 import { mountRoutes } from './routes/mount.ts';
 import { oauthRoutes } from './routes/oauth.ts';
@@ -44,6 +46,9 @@ export interface AppDeps {
   passwords: Passwords;
   limits: RateLimits;
   floods: Floods;
+  providerKeys: ProviderKeys;
+  /** Whether a trusted issuer may be in a private network. */
+  allowPrivateIssuers: boolean;
   /** Our own address, for the outside. */
   issuer: () => string;
   userCodeKey: Buffer;
@@ -97,6 +102,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   userRoutes(app, deps, guards);
   memberRoutes(app, deps, guards);
   signingKeyRoutes(app, deps, guards);
+  issuerRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);
   snapshotRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);

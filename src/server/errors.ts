@@ -74,9 +74,14 @@ export class OAuthProblem extends Error {
   override readonly name = 'OAuthProblem';
   readonly status: number;
   readonly body: OAuthError;
-  constructor(error: string, description: string, status = 400) {
+  constructor(
+    error: string,
+    description: string,
+    status = 400,
+    more: Pick<OAuthError, 'tenants'> = {},
+  ) {
     super(error);
     this.status = status;
-    this.body = { error, error_description: description };
+    this.body = { error, error_description: description, ...more };
   }
 }

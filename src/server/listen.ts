@@ -26,6 +26,7 @@ import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
 import { keepEvents } from './events/upkeep.ts';
 import { webhookToken } from './events/webhook.ts';
 import { Floods } from './identity/floods.ts';
+import { ProviderKeys } from './identity/issuers/provider.ts';
 import { Passwords } from './identity/passwords.ts';
 import { RateLimits } from './identity/rate-limits.ts';
 import { keepIdentity } from './identity/upkeep.ts';
@@ -111,6 +112,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     webhookFor,
     webhookToken: (tenantId) => webhookToken(masterKey, tenantId),
     allowPrivateSync: settings.allowPrivateSync,
+    allowPrivateIssuers: settings.allowPrivateIssuers,
+    providerKeys: new ProviderKeys(clock, { allowPrivate: settings.allowPrivateIssuers }),
     version: options.version,
     logger: logOptions(settings.logLevel ?? 'info', options.logStream),
   });

@@ -72,6 +72,8 @@ export interface ServerSettings {
   bucketRegions: string | undefined;
   /** Whether the sync address of a tenant may be in a private network. */
   allowPrivateSync: boolean;
+  /** Whether an issuer that is trusted may be in a private network, or on this machine. */
+  allowPrivateIssuers: boolean;
 }
 
 /** What the command line says; it wins over the environment. */
@@ -125,6 +127,7 @@ export async function readSettings(
     bucketPrefix: readBucketPrefix(read),
     bucketRegions: read.text('BUCKET_REGIONS'),
     allowPrivateSync: read.flag('SYNC_PRIVATE'),
+    allowPrivateIssuers: read.flag('ISSUER_PRIVATE'),
   };
 }
 

@@ -1,10 +1,8 @@
-import type { ApiClient } from '../api/client.ts';
-import type { DeviceAuthorization } from '../api/contract/auth.ts';
+import type { ProviderDeviceAuthorization } from '../api/provider-client.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { registerSecret } from '../output/redact.ts';
 import type { Clock } from '../platform/clock.ts';
-import { toGrant, type Grant } from './tokens.ts';
 
 /** What a person is shown. */
 export interface DeviceCode {
@@ -18,7 +16,8 @@ export interface DeviceCode {
 }
 
 export interface DeviceFlowDeps {
-  api: Pick<ApiClient, 'authorizeDevice' | 'deviceToken'>;
+  /** Asks for a code, at our server or at an issuer. */
+  begin: () => Promise<ProviderDeviceAuthorization>;
   clock: Clock;
   signal: AbortSignal;
   /** Shows the code, and may open a browser. */
@@ -32,29 +31,29 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /**
  * Signs in by the device flow (RFC 8628): shows a code, and waits until a person has approved it
- * in a browser, on this machine or another one.
+ * in a browser, on this machine or another one. `poll` exchanges the code once that has happened.
  *
  * @throws AbortError `access_denied`, `expired_token` (4), `device-flow-unknown` (5), and what the
  *   server says
  */
-export async function deviceFlow(
-  request: Parameters<ApiClient['authorizeDevice']>[0],
+export async function deviceFlow<T>(
   deps: DeviceFlowDeps,
-): Promise<Grant> {
-  const { api, clock, signal } = deps;
+  poll: (deviceCode: string) => Promise<T>,
+): Promise<T> {
+  const { begin, clock, signal } = deps;
   const started = clock.now();
-  const authorization = await api.authorizeDevice(request);
+  const authorization = await begin();
   registerSecret(authorization.device_code);
   const lifeMs = authorization.expires_in * 1000;
   await deps.onCode({ ...shown(authorization), lifeMs });
   // A server without a word about it means five seconds (§3.2).
-  let intervalMs = Math.max(1, authorization.interval) * 1000;
+  let intervalMs = Math.max(1, authorization.interval ?? 5) * 1000;
   let pauseMs = intervalMs;
   for (;;) {
     await clock.sleep(pauseMs, signal);
     if (clock.now() - started >= lifeMs) throw expired();
     try {
-      return toGrant(await api.deviceToken(authorization.device_code));
+      return await poll(authorization.device_code);
     } catch (error) {
       if (!(error instanceof AbortError)) throw error;
       if (error.code === 'slow_down') intervalMs += SLOW_DOWN_MS;
@@ -70,9 +69,10 @@ export async function deviceFlow(
 }
 
 /** Shown and opened only when it is what it should be: it comes from somebody else's machine. */
-function shown(answer: DeviceAuthorization): Omit<DeviceCode, 'lifeMs'> {
-  const addresses = [answer.verification_uri, answer.verification_uri_complete];
-  const web = addresses.every((address) => /^https?:$/.test(new URL(address).protocol));
+function shown(answer: ProviderDeviceAuthorization): Omit<DeviceCode, 'lifeMs'> {
+  const { verification_uri: address, verification_uri_complete: complete = address } = answer;
+  const addresses = [address, complete];
+  const web = addresses.every((each) => /^https?:$/.test(new URL(each).protocol));
   if (!web || !/^[A-Z0-9-]{4,20}$/i.test(answer.user_code)) {
     throw new AbortError('not-our-server', 'The server answered with a code that is none.', {
       exitCode: ExitCode.unreachable,
@@ -81,8 +81,8 @@ function shown(answer: DeviceAuthorization): Omit<DeviceCode, 'lifeMs'> {
   }
   return {
     userCode: answer.user_code,
-    address: new URL(answer.verification_uri).href,
-    addressWithCode: new URL(answer.verification_uri_complete).href,
+    address: new URL(address).href,
+    addressWithCode: new URL(complete).href,
   };
 }
 

@@ -11,6 +11,9 @@ export interface TenantChoice {
   name: string;
 }
 
+/** Asks a person; gives the slug. */
+export type ChooseTenant = (tenants: readonly TenantChoice[]) => Promise<string>;
+
 /**
  * Signs in with user name and password. A person of several tenants chooses one: `choose` asks, or
  * is undefined where nobody can be asked.
@@ -20,21 +23,32 @@ export interface TenantChoice {
 export async function passwordSignIn(
   request: LoginRequest,
   api: Pick<ApiClient, 'login'>,
-  choose: ((tenants: readonly TenantChoice[]) => Promise<string>) | undefined,
+  choose: ChooseTenant | undefined,
 ): Promise<Grant> {
   registerSecret(request.password);
+  return withTenantChoice(
+    async (tenant) => toGrant(await api.login({ ...request, ...tenant })),
+    choose,
+  );
+}
+
+/** Signs in; where the server names tenants to choose from, once more with the one chosen. */
+export async function withTenantChoice(
+  signIn: (tenant: { tenant?: string }) => Promise<Grant>,
+  choose: ChooseTenant | undefined,
+): Promise<Grant> {
   try {
-    return toGrant(await api.login(request));
+    return await signIn({});
   } catch (error) {
     const tenants = choices(error);
     if (tenants === undefined) throw error;
     if (choose === undefined) throw choiceNeeded(tenants);
-    return toGrant(await api.login({ ...request, tenant: await choose(tenants) }));
+    return signIn({ tenant: await choose(tenants) });
   }
 }
 
 function choices(error: unknown): TenantChoice[] | undefined {
-  if (!(error instanceof AbortError) || error.code !== 'tenant-choice-needed') return undefined;
+  if (!(error instanceof AbortError)) return undefined;
   return Problem.shape.tenants.safeParse(error.details['tenants']).data;
 }
 

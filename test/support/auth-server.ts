@@ -98,6 +98,8 @@ export async function startAuthServer(options: { lifeSeconds?: number } = {}): P
     else if (path === '/api/v1/auth/revoke') {
       server.revoked.push(form.get('token') ?? '');
       json(response, 200, {});
+    } else if (path === '/.well-known/oauth-authorization-server') {
+      json(response, 200, metadata(server.url));
     } else if (path === '/api/v1/auth/device_authorization') {
       json(response, 200, {
         device_code: randomBytes(32).toString('base64url'),
@@ -118,6 +120,19 @@ export async function startAuthServer(options: { lifeSeconds?: number } = {}): P
   });
   server.url = web.url;
   return server;
+}
+
+function metadata(url: string): object {
+  return {
+    issuer: url,
+    token_endpoint: `${url}/api/v1/auth/token`,
+    device_authorization_endpoint: `${url}/api/v1/auth/device_authorization`,
+    revocation_endpoint: `${url}/api/v1/auth/revoke`,
+    jwks_uri: `${url}/.well-known/jwks.json`,
+    ...{ grant_types_supported: [], scopes_supported: [], response_types_supported: [] },
+    token_endpoint_auth_methods_supported: ['none'],
+    revocation_endpoint_auth_methods_supported: ['none'],
+  };
 }
 
 function newRefreshToken(): string {

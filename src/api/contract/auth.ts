@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { TrustedIssuer } from './issuers.ts';
 import { Role } from './scopes.ts';
 
 /** Our grant of `POST /api/v1/auth/token`: an API key for a short access token. */
@@ -7,6 +8,9 @@ export const API_KEY_GRANT = 'urn:cloud-cli:params:oauth:grant-type:api_key';
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** RFC 6749 §6; the form has `refresh_token`. */
 export const REFRESH_TOKEN_GRANT = 'refresh_token';
+/** RFC 8693: an ID token of a trusted issuer for a session of ours; the form is `TokenExchange`. */
+export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:id_token';
 /** The one public client of the device flow. */
 export const CLIENT_ID = 'cloud-cli';
 
@@ -50,6 +54,24 @@ export const DeviceAuthorizationRequest = z.strictObject({
   device_system: z.optional(Shown),
 });
 export type DeviceAuthorizationRequest = z.infer<typeof DeviceAuthorizationRequest>;
+
+/**
+ * RFC 8693 §2.1, answered with a session's `TokenResponse`. `tenant` is an id or slug; without it
+ * the only one that the person has. Refusals: `invalid_grant`, 403 `access_denied`, 400
+ * `invalid_target` with `tenants`, 503 `temporarily_unavailable` when the issuer's keys cannot be
+ * read. The token is used up by a session only, so it can be shown again with a tenant.
+ */
+export const TokenExchange = z.strictObject({
+  grant_type: z.literal(TOKEN_EXCHANGE_GRANT),
+  client_id: z.literal(CLIENT_ID),
+  subject_token: z.string().check(z.minLength(1), z.maxLength(16_384)),
+  subject_token_type: z.literal(ID_TOKEN_TYPE),
+  scope: z.optional(ScopeText),
+  tenant: z.optional(TenantRef),
+  device_name: z.optional(Shown),
+  device_system: z.optional(Shown),
+});
+export type TokenExchange = z.infer<typeof TokenExchange>;
 
 /**
  * RFC 8628 §3.2. While a person decides, the token endpoint answers 400 with `error`
@@ -162,5 +184,7 @@ export const AuthorizationServer = z.object({
   response_types_supported: z.array(z.string()),
   token_endpoint_auth_methods_supported: z.array(z.string()),
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  /** Ours: at which other servers one can sign in. Absent: an older server, so none. */
+  trusted_issuers: z._default(z.array(TrustedIssuer), []),
 });
 export type AuthorizationServer = z.infer<typeof AuthorizationServer>;

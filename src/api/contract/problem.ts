@@ -23,5 +23,7 @@ export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 export const OAuthError = z.object({
   error: z.string(),
   error_description: z.optional(z.string()),
+  /** Of `invalid_target`: what can be chosen. */
+  tenants: z.optional(z.array(TenantSummary)),
 });
 export type OAuthError = z.infer<typeof OAuthError>;

@@ -9,7 +9,7 @@ import { InstanceRole, TenantRole } from './scopes.ts';
  */
 export const USERNAME = /^[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?$/;
 const Username = z.string().check(z.minLength(1), z.maxLength(256));
-const Email = z.email().check(z.maxLength(254));
+export const Email = z.email().check(z.maxLength(254));
 const Password = z.string().check(z.minLength(1), z.maxLength(1024));
 
 /**

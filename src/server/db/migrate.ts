@@ -6,6 +6,7 @@ import { up as first } from './migrations/0001-first.ts';
 import { up as events } from './migrations/0002-events.ts';
 import { up as identity } from './migrations/0003-identity.ts';
 import { up as administration } from './migrations/0004-administration.ts';
+import { up as issuers } from './migrations/0005-issuers.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 2, name: 'events', up: events },
   { version: 3, name: 'identity', up: identity },
   { version: 4, name: 'administration', up: administration },
+  { version: 5, name: 'issuers', up: issuers },
 ];
 
 interface SchemaMigrations {

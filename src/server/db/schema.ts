@@ -20,6 +20,9 @@ export interface Schema {
   sessions: SessionsTable;
   refresh_tokens: RefreshTokensTable;
   device_codes: DeviceCodesTable;
+  issuers: IssuersTable;
+  user_identities: UserIdentitiesTable;
+  used_id_tokens: UsedIdTokensTable;
 }
 
 export interface TenantsTable {
@@ -214,6 +217,8 @@ export interface SessionsTable {
   /** Ends then in any case. */
   ends_at: string;
   ended_at: string | null;
+  /** Who vouched for the person, if it was not this server; it ends with the trust. */
+  issuer_id: string | null;
 }
 
 export interface RefreshTokensTable {
@@ -251,5 +256,46 @@ export interface DeviceCodesTable {
   tenant_id: string | null;
   session_id: string | null;
   created_at: string;
+  expires_at: string;
+}
+
+/** An OpenID provider whose word for who somebody is counts. */
+export interface IssuersTable {
+  id: string;
+  name: string;
+  /** Exactly what its tokens have as `iss`. */
+  url: string;
+  client_id: string;
+  scope: string;
+  audience: string;
+  /** Separated by spaces. */
+  algorithms: string;
+  clock_skew_s: number;
+  tenant_claim: string | null;
+  member_role: TenantRole;
+  create_users: 0 | 1;
+  session_days: number;
+  created_at: string;
+  created_by: string;
+}
+
+/** Without a reference to `issuers`: who was who stays known when the trust ends. */
+interface UserIdentitiesTable {
+  /** `iss`. */
+  issuer: string;
+  /** `sub`. */
+  subject: string;
+  user_id: string;
+  created_at: string;
+  created_by: string;
+  last_sign_in_at: string | null;
+}
+
+/** Each ID token opens one session. */
+interface UsedIdTokensTable {
+  /** SHA-256 of header and payload as they were signed, hexadecimal. */
+  token_hash: string;
+  session_id: string;
+  /** From then on the token is too old anyway. */
   expires_at: string;
 }

@@ -50,7 +50,11 @@ type AuditType =
   | 'BootstrapIgnoredEvent'
   | 'SnapshotCreatedEvent'
   | 'SigningKeyCreatedEvent'
-  | 'SigningKeyRotatedEvent';
+  | 'SigningKeyRotatedEvent'
+  | 'IssuerAddedEvent'
+  | 'IssuerRemovedEvent'
+  | 'IdentityLinkedEvent'
+  | 'IdentityUnlinkedEvent';
 
 /** Only these fields can be recorded, so that no secret can slip in with a whole object. */
 interface AuditFields {
@@ -75,6 +79,9 @@ interface AuditFields {
   device_name?: string | null;
   replaced_by?: string;
   replaces?: string;
+  /** `iss` and `sub` of somebody whom another server vouches for. */
+  issuer?: string;
+  subject?: string;
 }
 
 export interface AuditEvent extends Actor {

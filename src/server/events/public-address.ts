@@ -1,4 +1,5 @@
 import { lookup as lookUp } from 'node:dns';
+import type { RequestOptions } from 'node:https';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 
 /** IPv4 that is not of the public internet: RFC 6890 and what came after it. */
@@ -58,3 +59,21 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
     }
   });
 };
+
+/**
+ * How to connect to an address that somebody else has chosen: not to a private one, unless that is
+ * allowed.
+ *
+ * @throws Error for an address that is written as a private one
+ */
+export function guardedConnection(
+  { hostname }: URL,
+  allowPrivate: boolean,
+): Pick<RequestOptions, 'lookup' | 'agent'> {
+  // A connection that is kept would go to an address that was checked long ago.
+  if (allowPrivate) return { agent: false };
+  const address = hostname.replace(/^\[|\]$/g, '');
+  // A literal address is connected to without a look-up.
+  if (isIP(address) !== 0 && !isPublicAddress(address)) throw new Error('a private address');
+  return { agent: false, lookup: publicLookup };
+}

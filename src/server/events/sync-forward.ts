@@ -1,6 +1,5 @@
 import { request, type RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
-import { isPublicAddress, publicLookup } from './public-address.ts';
+import { guardedConnection } from './public-address.ts';
 
 export interface ForwardOptions {
   /** Whether addresses of private networks may be asked. */
@@ -53,19 +52,12 @@ export class SyncForwarder {
   }
 
   #requestOptions(url: string): RequestOptions {
-    const { hostname, protocol } = new URL(url);
-    if (protocol !== 'https:') throw new Error('not an https address');
+    const address = new URL(url);
+    if (address.protocol !== 'https:') throw new Error('not an https address');
     const { allowPrivate, ca } = this.#options;
-    const address = hostname.replace(/^\[|\]$/g, '');
-    // A literal address is connected to without a look-up.
-    if (!allowPrivate && isIP(address) !== 0 && !isPublicAddress(address)) {
-      throw new Error('a private address');
-    }
     return {
-      ...(allowPrivate ? {} : { lookup: publicLookup }),
+      ...guardedConnection(address, allowPrivate),
       ...(ca === undefined ? {} : { ca }),
-      // A connection that is kept would go to an address that was checked long ago.
-      agent: false,
       signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     };
   }

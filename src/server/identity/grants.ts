@@ -91,7 +91,9 @@ export async function deviceGrant(
 
 async function letIn(deps: GrantDeps, code: DeviceCode, origin: Origin): Promise<TokenResponse> {
   const { db, clock } = deps;
-  if (code.status === 'used') return letInAgain(deps, code);
+  if (code.status === 'used') {
+    return letInAgain(deps, code.session_id, 'The device code was used.');
+  }
   const user = code.user_id === null ? undefined : await findUser(db, code.user_id);
   if (user?.status !== 'active')
     throw new OAuthProblem('access_denied', 'The user may not sign in.');
@@ -130,20 +132,24 @@ async function letIn(deps: GrantDeps, code: DeviceCode, origin: Origin): Promise
 }
 
 /** The answer was lost: a sibling of the first refresh token, as long as none was used. */
-async function letInAgain(deps: GrantDeps, code: DeviceCode): Promise<TokenResponse> {
+export async function letInAgain(
+  deps: GrantDeps,
+  sessionId: string | null,
+  otherwise: string,
+): Promise<TokenResponse> {
   const { db, clock } = deps;
   const session =
-    code.session_id === null
+    sessionId === null
       ? undefined
       : await db
           .selectFrom('sessions')
           .selectAll()
-          .where('id', '=', code.session_id)
+          .where('id', '=', sessionId)
           .where('head_token_id', 'is', null)
           .where('ended_at', 'is', null)
           .executeTakeFirst();
   if (session === undefined || clock.now() - Date.parse(session.created_at) > LOST_ANSWER_MS) {
-    throw new OAuthProblem('invalid_grant', 'The device code was used.');
+    throw new OAuthProblem('invalid_grant', otherwise);
   }
   const text = await db
     .transaction()
@@ -214,7 +220,8 @@ export async function apiKeyGrant(deps: GrantDeps, apiKey: string): Promise<Toke
   };
 }
 
-async function answer(
+/** The tokens of a session, as far as its user may use it now. */
+export async function answer(
   deps: GrantDeps,
   session: SessionRow,
   refreshToken: string,
@@ -263,6 +270,6 @@ export function knownScopes(text: string): Scope[] {
 }
 
 /** What a session keeps: later its user's role decides again what of it is in force. */
-function boundScopes(asked: readonly Scope[] | undefined, tenantId: string | null): Scope[] {
+export function boundScopes(asked: readonly Scope[] | undefined, tenantId: string | null): Scope[] {
   return scopesOfBinding(tenantId).filter((scope) => asked?.includes(scope) ?? true);
 }

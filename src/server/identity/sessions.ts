@@ -24,6 +24,8 @@ export interface NewSession {
   deviceName: string | null;
   deviceSystem: string | null;
   address: string;
+  /** Who vouched for the person, and how long its word counts; undefined: this server. */
+  issuer?: { id: string; longestMs: number };
 }
 
 /** Inside the transaction of the sign-in. @returns the session with its first refresh token */
@@ -50,8 +52,9 @@ export async function startSession(
     created_at: at,
     last_used_at: at,
     idle_until: new Date(now + IDLE_MS).toISOString(),
-    ends_at: new Date(now + LONGEST_MS).toISOString(),
+    ends_at: new Date(now + (options.issuer?.longestMs ?? LONGEST_MS)).toISOString(),
     ended_at: null,
+    issuer_id: options.issuer?.id ?? null,
   };
   await transaction.insertInto('sessions').values(session).execute();
   const refreshToken = await addRefreshToken(transaction, clock, session.id, null);

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { SigningKeys } from '../domain/signing-keys.ts';
 import { forgetOldDeviceCodes, type DeviceCodeDeps } from './device-codes.ts';
 import type { Floods } from './floods.ts';
+import { forgetOldIdTokens } from './issuers/token-exchange.ts';
 import { forgetOldSessions } from './sessions.ts';
 
 interface UpkeepDeps extends DeviceCodeDeps {
@@ -16,6 +17,7 @@ export async function keepIdentity(deps: UpkeepDeps, logger: FastifyBaseLogger):
     await deps.keys.reload();
     await forgetOldDeviceCodes(deps);
     await forgetOldSessions(deps.db, deps.clock);
+    await forgetOldIdTokens(deps.db, deps.clock);
   } catch (err) {
     logger.error({ err }, 'the upkeep of sign-ins failed');
   }

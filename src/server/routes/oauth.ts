@@ -1,14 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type * as z from 'zod/mini';
 import {
   API_KEY_GRANT,
   CLIENT_ID,
   DEVICE_CODE_GRANT,
   DeviceAuthorizationRequest,
   REFRESH_TOKEN_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+  TokenExchange,
   type AuthorizationServer,
   type DeviceAuthorization,
   type TokenResponse,
 } from '../../api/contract/auth.ts';
+import type { TrustedIssuer } from '../../api/contract/issuers.ts';
 import type { OAuthError } from '../../api/contract/problem.ts';
 import { SCOPES } from '../../api/contract/scopes.ts';
 import { OAuthProblem } from '../errors.ts';
@@ -18,14 +22,15 @@ import {
   deviceGrant,
   knownScopes,
   refreshGrant,
-  type GrantDeps,
   type Origin,
 } from '../identity/grants.ts';
+import { exchangeGrant, type ExchangeDeps } from '../identity/issuers/token-exchange.ts';
+import { trustedIssuers } from '../identity/issuers/issuers.ts';
 import { placeOf } from '../identity/rate-limits.ts';
 import { revokeToken } from '../identity/revocation.ts';
 import { toProblem } from '../plugins/problems.ts';
 
-interface OAuthDeps extends GrantDeps {
+interface OAuthDeps extends ExchangeDeps {
   /** Our own address. */
   issuer: () => string;
 }
@@ -38,9 +43,9 @@ const PATHS = {
 
 /** What speaks OAuth: forms in, RFC 6749 out, errors included. */
 export function oauthRoutes(app: FastifyInstance, deps: OAuthDeps): void {
-  app.get('/.well-known/oauth-authorization-server', (_request, reply) => {
+  app.get('/.well-known/oauth-authorization-server', async (_request, reply) => {
     reply.header('cache-control', 'public, max-age=300');
-    return metadata(deps.issuer());
+    return metadata(deps.issuer(), await trustedIssuers(deps.db));
   });
   app.register((scoped, _options, done) => {
     useForms(scoped, deps);
@@ -51,18 +56,22 @@ export function oauthRoutes(app: FastifyInstance, deps: OAuthDeps): void {
   });
 }
 
-function metadata(issuer: string): AuthorizationServer {
+function metadata(issuer: string, trusted: TrustedIssuer[]): AuthorizationServer {
   return {
     issuer,
     token_endpoint: issuer + PATHS.token,
     device_authorization_endpoint: issuer + PATHS.device,
     revocation_endpoint: issuer + PATHS.revoke,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    grant_types_supported: [DEVICE_CODE_GRANT, REFRESH_TOKEN_GRANT, API_KEY_GRANT],
+    grant_types_supported: [
+      ...[DEVICE_CODE_GRANT, REFRESH_TOKEN_GRANT, API_KEY_GRANT],
+      TOKEN_EXCHANGE_GRANT,
+    ],
     scopes_supported: [...SCOPES],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
+    trusted_issuers: trusted,
   };
 }
 
@@ -128,6 +137,9 @@ async function exchange(
     case DEVICE_CODE_GRANT:
       requireClient(form);
       return deviceGrant(deps, parameter(form, 'device_code'), origin);
+    case TOKEN_EXCHANGE_GRANT:
+      requireClient(form);
+      return exchangeGrant(deps, parsed(TokenExchange, form), origin);
     default:
       throw new OAuthProblem('unsupported_grant_type', 'This grant type is not offered.');
   }
@@ -138,19 +150,12 @@ function deviceRoute(app: FastifyInstance, deps: OAuthDeps): void {
     deps.limits.take('device-code-address', placeOf(request.ip));
     const form = formOf(request);
     requireClient(form);
-    const fields = Object.fromEntries(
-      [...form.keys()].map((name) => [name, parameter(form, name)]),
-    );
-    const parsed = DeviceAuthorizationRequest.safeParse(fields);
-    if (!parsed.success) {
-      const field = String(parsed.error.issues[0]?.path[0] ?? 'a field');
-      throw new OAuthProblem('invalid_request', `${field} is not understood.`);
-    }
-    const { scope } = parsed.data;
+    const fields = parsed(DeviceAuthorizationRequest, form);
+    const { scope } = fields;
     if (scope !== undefined && knownScopes(scope).length === 0) {
       throw new OAuthProblem('invalid_scope', 'There is no such scope.');
     }
-    const made = await createDeviceCode(deps, parsed.data, request.ip);
+    const made = await createDeviceCode(deps, fields, request.ip);
     reply.header('cache-control', 'no-store');
     const page = `${deps.issuer()}/device`;
     return {
@@ -175,6 +180,15 @@ function revocationRoute(app: FastifyInstance, deps: OAuthDeps): void {
 function requireClient(form: URLSearchParams): void {
   if (parameter(form, 'client_id') === CLIENT_ID) return;
   throw new OAuthProblem('invalid_client', 'There is no such client.', 401);
+}
+
+/** @throws OAuthProblem `invalid_request` for what is missing, twice, unknown or not understood */
+function parsed<T>(schema: z.ZodMiniType<T>, form: URLSearchParams): T {
+  const fields = [...form.keys()].map((name) => [name, parameter(form, name)]);
+  const result = schema.safeParse(Object.fromEntries(fields));
+  if (result.success) return result.data;
+  const field = String(result.error.issues[0]?.path[0] ?? 'a field');
+  throw new OAuthProblem('invalid_request', `${field} is not understood.`);
 }
 
 function formOf(request: FastifyRequest): URLSearchParams {

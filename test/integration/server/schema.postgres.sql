@@ -65,6 +65,28 @@ CREATE INDEX device_codes_expiry ON public.device_codes USING btree (expires_at)
 CREATE UNIQUE INDEX device_codes_device_code_hash_key ON public.device_codes USING btree (device_code_hash)
 CREATE UNIQUE INDEX device_codes_pkey ON public.device_codes USING btree (id)
 CREATE UNIQUE INDEX device_codes_user_code_hash_key ON public.device_codes USING btree (user_code_hash)
+issuers.id text collate C not null
+issuers.name text collate C not null
+issuers.url text collate C not null
+issuers.client_id text collate C not null
+issuers.scope text collate C not null
+issuers.audience text collate C not null
+issuers.algorithms text collate C not null
+issuers.clock_skew_s integer not null
+issuers.tenant_claim text collate C
+issuers.member_role text collate C not null
+issuers.create_users integer not null
+issuers.session_days integer not null
+issuers.created_at text collate C not null
+issuers.created_by text collate C not null
+issuers: CHECK ((create_users = ANY (ARRAY[0, 1])))
+issuers: CHECK ((member_role = ANY (ARRAY['tenant_admin'::text, 'editor'::text, 'viewer'::text])))
+issuers: PRIMARY KEY (id)
+issuers: UNIQUE (name)
+issuers: UNIQUE (url)
+CREATE UNIQUE INDEX issuers_name_key ON public.issuers USING btree (name)
+CREATE UNIQUE INDEX issuers_pkey ON public.issuers USING btree (id)
+CREATE UNIQUE INDEX issuers_url_key ON public.issuers USING btree (url)
 memberships.tenant_id text collate C not null
 memberships.user_id text collate C not null
 memberships.role text collate C not null
@@ -117,10 +139,13 @@ sessions.last_used_at text collate C not null
 sessions.idle_until text collate C not null
 sessions.ends_at text collate C not null
 sessions.ended_at text collate C
+sessions.issuer_id text collate C
 sessions: CHECK ((method = ANY (ARRAY['device'::text, 'password'::text])))
+sessions: FOREIGN KEY (issuer_id) REFERENCES issuers(id) ON DELETE SET NULL
 sessions: FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 sessions: FOREIGN KEY (user_id) REFERENCES users(id)
 sessions: PRIMARY KEY (id)
+CREATE INDEX sessions_issuer ON public.sessions USING btree (issuer_id) WHERE (issuer_id IS NOT NULL)
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id, created_at)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (id)
 signing_keys.id text collate C not null
@@ -212,6 +237,23 @@ tenants: UNIQUE (slug)
 CREATE UNIQUE INDEX tenants_bucket_name_key ON public.tenants USING btree (bucket_name)
 CREATE UNIQUE INDEX tenants_pkey ON public.tenants USING btree (id)
 CREATE UNIQUE INDEX tenants_slug_key ON public.tenants USING btree (slug)
+used_id_tokens.token_hash text collate C not null
+used_id_tokens.session_id text collate C not null
+used_id_tokens.expires_at text collate C not null
+used_id_tokens: FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE
+used_id_tokens: PRIMARY KEY (token_hash)
+CREATE INDEX used_id_tokens_expiry ON public.used_id_tokens USING btree (expires_at)
+CREATE UNIQUE INDEX used_id_tokens_pkey ON public.used_id_tokens USING btree (token_hash)
+user_identities.issuer text collate C not null
+user_identities.subject text collate C not null
+user_identities.user_id text collate C not null
+user_identities.created_at text collate C not null
+user_identities.created_by text collate C not null
+user_identities.last_sign_in_at text collate C
+user_identities: FOREIGN KEY (user_id) REFERENCES users(id)
+user_identities: PRIMARY KEY (issuer, subject)
+CREATE INDEX user_identities_user ON public.user_identities USING btree (user_id)
+CREATE UNIQUE INDEX user_identities_key ON public.user_identities USING btree (issuer, subject)
 users.id text collate C not null
 users.username text collate C not null
 users.display_name text collate C

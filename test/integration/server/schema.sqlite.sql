@@ -10,6 +10,8 @@ CREATE TABLE "device_codes" ("id" text not null primary key, "device_code_hash" 
 
 CREATE INDEX "device_codes_expiry" on "device_codes" ("expires_at");
 
+CREATE TABLE "issuers" ("id" text not null primary key, "name" text not null unique, "url" text not null unique, "client_id" text not null, "scope" text not null, "audience" text not null, "algorithms" text not null, "clock_skew_s" integer not null, "tenant_claim" text, "member_role" text not null check (member_role IN ('tenant_admin', 'editor', 'viewer')), "create_users" integer not null check (create_users IN (0, 1)), "session_days" integer not null, "created_at" text not null, "created_by" text not null);
+
 CREATE TABLE "memberships" ("tenant_id" text not null references "tenants" ("id"), "user_id" text not null references "users" ("id"), "role" text not null check (role IN ('tenant_admin', 'editor', 'viewer')), "created_at" text not null, "created_by" text not null, constraint "memberships_key" primary key ("tenant_id", "user_id"));
 
 CREATE INDEX "memberships_user" on "memberships" ("user_id");
@@ -22,7 +24,9 @@ CREATE INDEX "refresh_tokens_session" on "refresh_tokens" ("session_id", "create
 
 CREATE TABLE "schema_migrations" ("version" integer primary key, "name" text not null, "applied_at" text not null);
 
-CREATE TABLE "sessions" ("id" text not null primary key, "user_id" text not null references "users" ("id"), "tenant_id" text references "tenants" ("id"), "scopes" text not null, "method" text not null check (method IN ('device', 'password')), "device_name" text, "device_system" text, "address" text not null, "head_token_id" text, "created_at" text not null, "last_used_at" text not null, "idle_until" text not null, "ends_at" text not null, "ended_at" text);
+CREATE TABLE "sessions" ("id" text not null primary key, "user_id" text not null references "users" ("id"), "tenant_id" text references "tenants" ("id"), "scopes" text not null, "method" text not null check (method IN ('device', 'password')), "device_name" text, "device_system" text, "address" text not null, "head_token_id" text, "created_at" text not null, "last_used_at" text not null, "idle_until" text not null, "ends_at" text not null, "ended_at" text, "issuer_id" text references "issuers" ("id") on delete set null);
+
+CREATE INDEX "sessions_issuer" on "sessions" ("issuer_id") where issuer_id IS NOT NULL;
 
 CREATE INDEX "sessions_user" on "sessions" ("user_id", "created_at");
 
@@ -51,5 +55,13 @@ CREATE TABLE "tenant_slug_history" ("slug" text not null primary key, "tenant_id
 CREATE INDEX "tenant_slug_history_tenant" on "tenant_slug_history" ("tenant_id");
 
 CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text, "limits" text, "removed_at" text);
+
+CREATE TABLE "used_id_tokens" ("token_hash" text not null primary key, "session_id" text not null references "sessions" ("id") on delete cascade, "expires_at" text not null);
+
+CREATE INDEX "used_id_tokens_expiry" on "used_id_tokens" ("expires_at");
+
+CREATE TABLE "user_identities" ("issuer" text not null, "subject" text not null, "user_id" text not null references "users" ("id"), "created_at" text not null, "created_by" text not null, "last_sign_in_at" text, constraint "user_identities_key" primary key ("issuer", "subject"));
+
+CREATE INDEX "user_identities_user" on "user_identities" ("user_id");
 
 CREATE TABLE "users" ("id" text not null primary key, "username" text not null unique, "display_name" text, "email" text, "role" text not null check (role IN ('owner', 'admin', 'member')), "status" text not null check (status IN ('active', 'deactivated')), "password_hash" text, "created_at" text not null, "created_by" text not null, "updated_at" text not null, "last_sign_in_at" text);

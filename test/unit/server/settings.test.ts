@@ -28,6 +28,7 @@ describe('readSettings', () => {
       seedOwner: undefined,
       trustedProxies: [],
       allowPrivateSync: false,
+      allowPrivateIssuers: false,
     });
   });
 

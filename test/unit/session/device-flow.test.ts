@@ -4,6 +4,7 @@ import { AbortError } from '../../../src/output/errors.ts';
 import { ExitCode } from '../../../src/output/exit-codes.ts';
 import type { Clock } from '../../../src/platform/clock.ts';
 import { deviceFlow, type DeviceCode } from '../../../src/session/device-flow.ts';
+import { toGrant } from '../../../src/session/tokens.ts';
 
 const AUTHORIZATION: DeviceAuthorization = {
   device_code: 'device-code-secret',
@@ -46,22 +47,21 @@ async function run(
   };
   const left = [...answers];
   const outcome = await deviceFlow(
-    { device_name: 'laptop' },
     {
-      api: {
-        authorizeDevice: () => Promise.resolve({ ...AUTHORIZATION, ...authorization }),
-        deviceToken: (code) => {
-          expect(code).toBe('device-code-secret');
-          const answer = left.shift() ?? oauth('authorization_pending');
-          return answer instanceof AbortError ? Promise.reject(answer) : Promise.resolve(answer);
-        },
-      },
+      begin: () => Promise.resolve({ ...AUTHORIZATION, ...authorization }),
       clock,
       signal,
       onCode: (code) => {
         codes.push(code);
         return Promise.resolve();
       },
+    },
+    (code) => {
+      expect(code).toBe('device-code-secret');
+      const answer = left.shift() ?? oauth('authorization_pending');
+      return answer instanceof AbortError
+        ? Promise.reject(answer)
+        : Promise.resolve(toGrant(answer));
     },
   ).then(
     (grant) => ({ grant }),
