@@ -121,11 +121,11 @@ export function presentRevokedCredentials(revoked: readonly ListedCredential[]):
 }
 
 export function presentRotated(rotated: RotatedCredential): string {
-  const { bucket, replaced, still_in_use_by: mounts } = rotated;
+  const { bucket, replaced, still_in_use_by: users } = rotated;
   if (replaced.revoked) return `A new key for ${bucket} is in use; the old one is revoked.`;
   return [
     `A new key for ${bucket} is stored. The old one stays valid, because it is in use at`,
-    ...mounts.map((path) => `  ${path}`),
+    ...users.map((path) => `  ${path}`),
     'where something is open or not uploaded yet. To finish it: cloud credentials rotate',
   ].join('\n');
 }

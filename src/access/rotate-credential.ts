@@ -14,9 +14,12 @@ export interface RotateDeps {
   /**
    * Gets what runs on this machine to use the stored key.
    *
-   * @returns folders of mounts that still use another one
+   * @returns folders of mounts and watchers that still use another one
    */
-  switchMounts: (contextName: string, credentialId: string) => Promise<string[]>;
+  switchUsers: (
+    contextName: string,
+    stored: Pick<MountCredentialWithSecret, 'id' | 'bucket_name'>,
+  ) => Promise<string[]>;
   report?: (step: RotateStep) => void;
   /** Sees that the bucket takes the key. */
   tryKey?: (access: BucketAccess, signal: AbortSignal) => Promise<void>;
@@ -30,13 +33,13 @@ export interface RotatedCredential {
   id: string;
   /** The key before, and whether it is revoked. */
   replaced: { id: string; revoked: boolean };
-  /** Mounts that still use the old key, which therefore stays valid; run again, it goes on. */
+  /** Mounts and watched folders that still use the old key, which therefore stays valid; run again, it goes on. */
   still_in_use_by: string[];
 }
 
 /**
  * Replaces this machine's bucket key while it is in use: a new key beside the old one, tried on the
- * bucket, stored, taken over by running mounts, and only then is the old one revoked. Interrupted
+ * bucket, stored, taken over by running mounts and watchers, and only then is the old one revoked. Interrupted
  * anywhere, it goes on when it is run again: until the old one is gone, the server says which key
  * takes whose place.
  *
@@ -77,7 +80,7 @@ export async function rotateBucketKey(
     lock.release();
   }
   signal.throwIfAborted();
-  const inUse = await deps.switchMounts(context.name, current.id);
+  const inUse = await deps.switchUsers(context.name, current);
   if (inUse.length === 0) {
     report('switched');
     await endBucketKeyIfThere(session, oldId);

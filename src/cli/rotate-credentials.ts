@@ -3,6 +3,7 @@ import {
   type RotatedCredential,
   type RotateStep,
 } from '../access/rotate-credential.ts';
+import { switchWatcherKeys } from '../bisync/watch/switch-keys.ts';
 import { switchMountKeys } from '../mount/switch-keys.ts';
 import type { Host } from '../platform/host.ts';
 import { readConfiguration } from '../session/configuration.ts';
@@ -32,9 +33,13 @@ export async function rotateContexts(
   const rotate = async (which: SessionFlags): Promise<RotatedCredential> =>
     rotateBucketKey(await openSession(host, which, { secrets, signal }), {
       ...{ host, signal, report },
-      switchMounts: async (context, credentialId) => {
-        const wanted = { context, credentialId, waitMs: flags.wait * 1000 };
-        return (await switchMountKeys(host, wanted, signal)).map(({ path }) => path);
+      switchUsers: async (context, { id, bucket_name: bucket }) => {
+        const wanted = { context, bucket, credentialId: id, waitMs: flags.wait * 1000 };
+        const [mounts, watched] = await Promise.all([
+          switchMountKeys(host, wanted, signal),
+          switchWatcherKeys(host, wanted, signal),
+        ]);
+        return [...mounts.map(({ path }) => path), ...watched];
       },
     });
   if (!flags.all) return [await rotate({ context: flags.context, server: flags.server })];

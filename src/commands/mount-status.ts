@@ -15,19 +15,16 @@ export default class MountStatus extends BaseCommand<typeof MountStatus> {
   ];
 
   override async run(): Promise<void> {
-    const now = (): number => this.host.clock.now();
-    if (!this.flags.watch) {
-      const { mountReports, presentMountReports } = await import('../status/watched-folders.ts');
-      this.out.result(
-        await mountReports(this.host),
-        (all, out) => presentMountReports(all, out, now()),
-        ({ mounts }) => mounts,
-      );
+    if (this.flags.watch) {
+      const { followMounts } = await import('../status/follow-mounts.ts');
+      await followMounts(this.host, this.out, this.signal);
       return;
     }
-    const { watchStatus } = await import('../mount/status.ts');
-    const { statusWatcher } = await import('../mount/present-watch.ts');
-    const watcher = statusWatcher(this.out, now);
-    await watchStatus(this.host, 1000, this.signal, watcher.show).finally(watcher.end);
+    const { mountReports, presentMountReports } = await import('../status/watched-folders.ts');
+    this.out.result(
+      await mountReports(this.host),
+      (all, out) => presentMountReports(all, out, this.host.clock.now()),
+      ({ mounts }) => mounts,
+    );
   }
 }

@@ -3,48 +3,14 @@ import type { Output } from '../output/output.ts';
 import { redact } from '../output/redact.ts';
 import { Repaint } from '../output/repaint.ts';
 import type { DrainProgress } from './drain.ts';
-import { describeDrain, presentStatus } from './present-mount.ts';
+import { describeDrain } from './present-mount.ts';
 import type { MountStatus } from './status.ts';
 
 const NAMES = 10;
 const BAR = 20;
 
-/**
- * Shows each look at the mounts: drawn in place on a terminal; as a line for each mount that changed
- * in a pipe; as one JSON document a line, where something changed, under `--json`.
- */
-export function statusWatcher(
-  out: Output,
-  now: () => number,
-): { show: (mounts: readonly MountStatus[]) => void; end: () => void } {
-  const screen = new Repaint(out.options.stdout);
-  const last = new Map<string, string>();
-  const isNews = (key: string, text: string): boolean => {
-    const news = last.get(key) !== text;
-    last.set(key, text);
-    return news;
-  };
-  return {
-    show: (mounts) => {
-      if (out.json) {
-        if (isNews('', JSON.stringify(mounts))) {
-          out.event({ type: 'status', at: new Date(now()).toISOString(), mounts });
-        }
-      } else if (out.options.animated) {
-        screen.draw(redact(presentStatus(mounts, out, now())));
-      } else {
-        if (mounts.length === 0 && isNews('', 'none')) out.line('Nothing is mounted.');
-        for (const mount of mounts) {
-          const text = describeMount(mount);
-          if (isNews(mount.id, text)) out.line(`${new Date(now()).toISOString()} ${text}`);
-        }
-      }
-    },
-    end: () => screen.end(),
-  };
-}
-
-function describeMount({ path, state, pending, problem }: MountStatus): string {
+/** One mount in one line. */
+export function describeMount({ path, state, pending, problem }: MountStatus): string {
   const { files, bytes } = pending;
   const waiting =
     files.length === 0 ? '' : `, ${count(files.length, 'file')} (${formatBytes(bytes)}) waiting`;

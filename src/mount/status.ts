@@ -70,23 +70,6 @@ export async function mountStatus(host: Host): Promise<MountStatus[]> {
   return Promise.all(records.map((record) => statusOf(host, record, table)));
 }
 
-/**
- * The same again and again, until aborted, which is how it ends.
- *
- * @param everyMs the pause between two looks
- */
-export async function watchStatus(
-  host: Host,
-  everyMs: number,
-  signal: AbortSignal,
-  onStatus: (mounts: MountStatus[]) => void,
-): Promise<void> {
-  while (!signal.aborted) {
-    onStatus(await mountStatus(host));
-    await host.clock.sleep(everyMs, signal).catch(() => undefined);
-  }
-}
-
 async function statusOf(
   host: Host,
   record: MountRecord,

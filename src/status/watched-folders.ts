@@ -24,10 +24,13 @@ export interface MountReport extends MountStatus {
   watched: Omit<WatchedFolder, 'view' | 'bucket'> | null;
 }
 
+export interface MountReports {
+  mounts: MountReport[];
+  watched: WatchedFolder[];
+}
+
 /** How the mounts stand, and the watchers beside them. Offline, within a second. */
-export async function mountReports(
-  host: Host,
-): Promise<{ mounts: MountReport[]; watched: WatchedFolder[] }> {
+export async function mountReports(host: Host): Promise<MountReports> {
   const [mounts, watched] = await Promise.all([mountStatus(host), watchedFolders(host)]);
   return {
     watched,
@@ -58,7 +61,7 @@ async function watchedFolders(host: Host): Promise<WatchedFolder[]> {
 }
 
 export function presentMountReports(
-  { mounts, watched }: { mounts: readonly MountReport[]; watched: readonly WatchedFolder[] },
+  { mounts, watched }: MountReports,
   out: Output,
   now: number,
 ): string {

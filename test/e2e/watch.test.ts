@@ -51,6 +51,8 @@ it('other commands speak to a watcher that runs', async () => {
   ]);
   expect((await cloud('status')).stdout).toContain('seen at once, here and in the cloud');
   expect((await cloud('mount-status')).stdout).toContain(`Watched  ${folder}`);
+  const followed = startCloud(['mount-status', '--watch'], env);
+  await followed.until((line) => JSON.stringify(line['watched']).includes('"state":"idle"'));
   const second = await cloud('bisync', '--watch', '--json');
   expect(second).toMatchObject({ exitCode: 11 });
 
@@ -60,6 +62,9 @@ it('other commands speak to a watcher that runs', async () => {
   }
   const flushed = await cloud('flush', '--json');
   expect(flushed).toMatchObject({ exitCode: 0 });
+  await followed.until((line) => JSON.stringify(line['watched']).includes('new/29.md'));
+  followed.signal('SIGINT');
+  expect(await followed.ended).toBe(0);
   expect(JSON.parse(flushed.stdout)).toMatchObject({ by: 'watcher', problems: [] });
   expect(await cloud('check')).toMatchObject({ exitCode: 0 });
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { PAIR_STATES } from '../states.ts';
-import type { FlushResult, WatchView } from './watcher.ts';
+import type { FlushResult, KeyInUse, WatchView } from './watcher.ts';
 
 /** What a running watcher can be asked over its socket. */
 export const WatchQuestion = z.discriminatedUnion('type', [
@@ -9,6 +9,8 @@ export const WatchQuestion = z.discriminatedUnion('type', [
   /** `until`: milliseconds since the epoch; null: until somebody resumes it. */
   z.object({ type: z.literal('pause'), nonce: z.string(), until: z.nullable(z.number()) }),
   z.object({ type: z.literal('resume'), nonce: z.string() }),
+  /** Use the bucket key that is stored now. */
+  z.object({ type: z.literal('use-stored-key'), nonce: z.string() }),
 ]);
 export type WatchQuestion = z.infer<typeof WatchQuestion>;
 
@@ -38,6 +40,11 @@ export const ViewAnswer: z.ZodMiniType<WatchView> = z.object({
   ...{ pausedUntil: z.nullable(time), lastComparedAt: z.nullable(time) },
   nextComparisonAt: z.nullable(time),
   problems: z.array(z.object({ message: z.string(), cure: z.nullable(z.string()) })),
+});
+
+/** The answer to `use-stored-key`. */
+export const KeyAnswer: z.ZodMiniType<KeyInUse> = z.object({
+  ...{ context: z.string(), credentialId: z.string() },
 });
 
 /** The answer to `flush`. */

@@ -56,5 +56,7 @@ async function answer(
     case 'resume':
       await watcher.resume();
       return watcher.view();
+    case 'use-stored-key':
+      return watcher.useStoredKey();
   }
 }

@@ -82,6 +82,7 @@ export async function startWatch(
         await endPause(pair.folder, clock.now());
         watching.resume();
       },
+      useStoredKey: () => watching.useStoredKey(),
       done,
       stop: () => watching.stop(),
       stopNow: () => {

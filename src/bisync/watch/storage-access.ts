@@ -2,15 +2,22 @@ import { createS3Client, type S3Client } from '../../s3/client.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
 import type { WatchOptions } from './watcher.ts';
 
-/** The key to the bucket as it is now, and one client that goes on with its connections. */
+/**
+ * The key to the bucket as it is now, and one client that goes on with its connections. What is under
+ * way goes on with the client that it has, until `closeReplaced`.
+ */
 export class StorageAccess {
-  readonly #options: Pick<WatchOptions, 'renewAccess'>;
+  readonly #options: Pick<WatchOptions, 'renewAccess' | 'storedAccess'>;
   readonly #own: S3Client | undefined;
   #access: BucketAccess;
   #client: S3Client | undefined;
+  readonly #replaced: S3Client[] = [];
 
   /** @param own a client of the caller, whatever the key is */
-  constructor(options: Pick<WatchOptions, 'access' | 'renewAccess'>, own: S3Client | undefined) {
+  constructor(
+    options: Pick<WatchOptions, 'access' | 'renewAccess' | 'storedAccess'>,
+    own: S3Client | undefined,
+  ) {
     this.#options = options;
     this.#own = own;
     this.#access = options.access;
@@ -31,8 +38,7 @@ export class StorageAccess {
     if (renewAccess === undefined) return undefined;
     return async () => {
       const access = await renewAccess();
-      // Another bucket is refused by the run that asked.
-      if (access.bucket === this.#access.bucket) this.#use(access);
+      this.#use(access);
       return access;
     };
   }
@@ -46,13 +52,29 @@ export class StorageAccess {
     }
   }
 
+  /** The key may have been replaced by another process. */
+  async useStored(): Promise<void> {
+    const stored = await this.#options.storedAccess?.();
+    if (stored !== undefined) this.#use(stored);
+  }
+
+  /** Nothing is under way that could use them. */
+  closeReplaced(): void {
+    for (const client of this.#replaced.splice(0)) client.close();
+  }
+
   close(): void {
+    this.closeReplaced();
     this.#client?.close();
     this.#client = undefined;
   }
 
   #use(access: BucketAccess): void {
-    this.close();
+    // Another bucket is refused by the run that asked.
+    const { bucket, credentialId } = this.#access;
+    if (access.bucket !== bucket || access.credentialId === credentialId) return;
+    if (this.#client !== undefined && this.#client !== this.#own) this.#replaced.push(this.#client);
+    this.#client = undefined;
     this.#access = access;
   }
 }

@@ -52,6 +52,7 @@ export async function watchContext(
       conflicts: chosen.conflicts ?? settings.conflicts,
       gitignore: chosen.gitignore ?? settings.gitignore,
       followEvents: (until, lastEventId) => session.followEvents(until, lastEventId),
+      storedAccess: () => session.bucketAccess(),
       announce: (notice) => session.api.announceSync(notice),
     },
     host,

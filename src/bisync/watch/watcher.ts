@@ -1,6 +1,7 @@
 import type { StreamItem } from '../../api/event-stream.ts';
 import type { SyncNotice } from '../../api/contract/events.ts';
 import type { Host } from '../../platform/host.ts';
+import type { BucketAccess } from '../../session/bucket-access.ts';
 import type { BisyncOptions } from '../options.ts';
 import type { ProfileName } from '../profiles.ts';
 import type { MovingFile } from '../progress.ts';
@@ -8,7 +9,6 @@ import type { BisyncEvent } from '../run-context.ts';
 import type { PairState } from '../states.ts';
 
 /** One change that both sides have by now. */
-
 export interface WatchChange {
   path: string;
   direction: 'up' | 'down';
@@ -31,7 +31,6 @@ export interface WaitingChange {
 }
 
 /** What a watcher is doing, for the screen, the socket and `cloud status`. Plain JSON. */
-
 export interface WatchView {
   state: PairState;
   /** The state in a sentence for people. */
@@ -65,7 +64,6 @@ export interface WatchView {
 }
 
 /** What a watcher tells beside what its runs tell. */
-
 export type WatchEvent =
   | ({ type: 'change' } & WatchChange)
   | { type: 'state'; state: PairState; message: string }
@@ -81,8 +79,14 @@ export interface FlushResult {
   problems: { path: string; message: string }[];
 }
 
-/** How a watcher ended that somebody stopped. */
+/** Whose key a watcher uses, and which. */
+export interface KeyInUse {
+  /** Of the configuration. */
+  context: string;
+  credentialId: string;
+}
 
+/** How a watcher ended that somebody stopped. */
 export interface WatchEnd {
   /** False for `stopNow`: something may have been cut off; the next start goes on there. */
   graceful: boolean;
@@ -105,6 +109,8 @@ export interface Watcher {
   /** @param untilMs milliseconds since the epoch; null: until `resume` */
   pause(untilMs: number | null): Promise<void>;
   resume(): Promise<void>;
+  /** Takes the key that is stored now. Resolves when nothing that it does uses another any more. */
+  useStoredKey(): Promise<KeyInUse>;
   /** Resolves after a stop; rejects with what needs a person (`halted-…`, `needs-login`). */
   done: Promise<WatchEnd>;
   /** Finishes the file in hand. */
@@ -121,6 +127,8 @@ export interface WatchOptions extends Omit<
   /** The tenant's events (`Session.followEvents`); without it only the interval looks. */
   followEvents?:
     ((signal: AbortSignal, lastEventId?: string) => AsyncGenerator<StreamItem, void>) | undefined;
+  /** The bucket key that is stored now; another process may have replaced it. */
+  storedAccess?: (() => Promise<BucketAccess>) | undefined;
   /** Tells the server what was uploaded, for a storage that does not notify by itself. */
   announce?: ((notice: SyncNotice) => Promise<void>) | undefined;
 }

@@ -23,7 +23,7 @@ import { NeedsRun, PairSlices } from './slices.ts';
 import { StorageAccess } from './storage-access.ts';
 import { Teller } from './teller.ts';
 import { Wakeable } from './wakeable.ts';
-import type { FlushResult, WatchOptions, WatchView } from './watcher.ts';
+import type { FlushResult, KeyInUse, WatchOptions, WatchView } from './watcher.ts';
 
 /** While events come, both sides are compared about so often all the same. */
 const COMPARE_EVERY_MS = 3_600_000;
@@ -64,6 +64,7 @@ export class Watching {
   readonly #storage: StorageAccess;
   readonly #teller: Teller;
   readonly #sleep: Wakeable;
+  readonly #waitingForStep: (() => void)[] = [];
   #eventsCome = false;
   #paused: { until: number | null } | undefined;
   #movedOnInRow = 0;
@@ -134,6 +135,13 @@ export class Watching {
     await this.#storage.renew();
   }
 
+  async useStoredKey(): Promise<KeyInUse> {
+    await this.#storage.useStored();
+    await this.#stepEnds();
+    const { contextName: context, credentialId } = this.access;
+    return { context, credentialId };
+  }
+
   pause(until: number | null): void {
     this.#paused = { until };
     this.agenda.beginRun(this.#now());
@@ -173,12 +181,29 @@ export class Watching {
   async run(): Promise<void> {
     this.compare('start');
     try {
-      while (!this.#stopping.signal.aborted) await this.#step();
+      while (!this.#stopping.signal.aborted) {
+        this.#betweenSteps();
+        await this.#step();
+      }
     } finally {
+      this.#betweenSteps();
       this.#storage.close();
       this.flushes.fail(ended());
       this.#parts.board.close();
     }
+  }
+
+  /** Resolves when what is under way has ended. */
+  #stepEnds(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waitingForStep.push(resolve);
+    this.wake();
+    return promise;
+  }
+
+  #betweenSteps(): void {
+    this.#storage.closeReplaced();
+    for (const resolve of this.#waitingForStep.splice(0)) resolve();
   }
 
   async #step(): Promise<void> {

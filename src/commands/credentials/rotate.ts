@@ -4,14 +4,14 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class CredentialsRotate extends BaseCommand<typeof CredentialsRotate> {
   static override summary = "Replace this machine's key of the bucket, without a gap.";
   static override description =
-    'The new key is tried on the bucket, stored, and taken over by running mounts; only then is the old one revoked. A mount in which something is open or not uploaded keeps the old key for that long; then this ends with 3, and goes on when it is run again.';
+    'The new key is tried on the bucket, stored, and taken over by running mounts and watchers; only then is the old one revoked. A mount in which something is open or not uploaded keeps the old key for that long, and so does a watcher that moves files; then this ends with 3, and goes on when it is run again.';
   static override flags = {
     all: Flags.boolean({
       description: 'In every context of this machine.',
       exclusive: ['context', 'server'],
     }),
     wait: Flags.integer({
-      description: 'Seconds to wait for mounts (60).',
+      description: 'Seconds to wait for mounts and watchers (60).',
       helpValue: 'SECONDS',
       min: 0,
       default: 60,
@@ -32,7 +32,7 @@ export default class CredentialsRotate extends BaseCommand<typeof CredentialsRot
       report: (step) => this.out.detail(describeRotateStep(step)),
     });
     this.out.result(rotated, (all) => all.map(presentRotated).join('\n'));
-    const open = rotated.some(({ still_in_use_by: mounts }) => mounts.length > 0);
+    const open = rotated.some(({ still_in_use_by: users }) => users.length > 0);
     process.exitCode = open ? ExitCode.incomplete : ExitCode.ok;
   }
 }

@@ -113,7 +113,7 @@ test('cut off at any step, a rotation is finished by the next and leaves one key
     const session = await openSession(user.host, {});
     const cut = rotateBucketKey(session, {
       ...{ host: user.host, signal: new AbortController().signal },
-      switchMounts: () => Promise.resolve([]),
+      switchUsers: () => Promise.resolve([]),
       report: (step) => {
         if (step === cutAt) throw new Error(`cut at ${cutAt}`);
       },
@@ -136,7 +136,7 @@ test('a bucket that refuses the new key leaves the old one in use', async () => 
   const refused = rotateBucketKey(session, {
     host: { ...user.host, clock: { now: Date.now, sleep: () => Promise.resolve() } },
     signal: new AbortController().signal,
-    switchMounts: () => Promise.reject(new Error('must not come so far')),
+    switchUsers: () => Promise.reject(new Error('must not come so far')),
     tryKey: () => Promise.reject(new Error('403')),
   });
   await expect(refused).rejects.toMatchObject({ code: 'new-key-refused', exitCode: 5 });
