@@ -26,9 +26,9 @@ it('a watcher takes a rotated key before the old one is revoked, and loses no sa
   // Each upload takes its time, so that some are under way in each moment of the rotation.
   objectStore.faults.set({ latencyMs: 150 });
   const saved: string[] = [];
-  let over = false;
+  const over = new AbortController();
   const saving = (async () => {
-    for (let index = 0; !over; index += 1) {
+    for (let index = 0; !over.signal.aborted; index += 1) {
       const name = `save-${index}.md`;
       await writeFile(join(laptop.folder, name), `text ${index}`);
       saved.push(name);
@@ -42,7 +42,7 @@ it('a watcher takes a rotated key before the old one is revoked, and loses no sa
   expect(rotated).toMatchObject({ replaced: { revoked: true }, still_in_use_by: [] });
   const before = saved.length;
   await vi.waitFor(() => expect(saved.length).toBeGreaterThan(before + 10), patient);
-  over = true;
+  over.abort();
   await saving;
   objectStore.faults.clear();
 

@@ -195,10 +195,10 @@ export class Watching {
 
   /** Resolves when what is under way has ended. */
   #stepEnds(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waitingForStep.push(resolve);
-    this.wake();
-    return promise;
+    return new Promise((resolve) => {
+      this.#waitingForStep.push(resolve);
+      this.wake();
+    });
   }
 
   #betweenSteps(): void {
