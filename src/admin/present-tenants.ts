@@ -1,18 +1,18 @@
-import type { CreatedTenant, Tenant } from '../api/contract/admin.ts';
+import type { CreatedTenant, PurgeItem, Tenant, TenantDetail } from '../api/contract/admin.ts';
+import { shortTime } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
-import { fieldsNamed, type View } from '../output/view.ts';
+import { fieldsNamed, toRecord, type View } from '../output/view.ts';
 
 export const TENANTS: View<Tenant> = {
   fields: {
-    ...fieldsNamed('id', 'slug', 'name', 'status', 'policy', 'bucket_name', 'region'),
-    ...fieldsNamed('created_at'),
+    ...fieldsNamed('id', 'slug', 'name', 'status', 'policy', 'policy_reason', 'bucket_name'),
+    ...fieldsNamed('region', 'created_at'),
   },
   columns: [
     { key: 'slug', title: 'SLUG' },
     { key: 'name', title: 'NAME' },
-    { key: 'status', title: 'STATUS' },
-    { key: 'policy', title: 'POLICY' },
+    { title: 'STATUS', show: stateOf },
     { key: 'bucket_name', title: 'BUCKET' },
     { key: 'region', title: 'REGION' },
     { key: 'created_at', title: 'CREATED' },
@@ -20,8 +20,83 @@ export const TENANTS: View<Tenant> = {
   empty: 'There are no tenants yet.',
 };
 
-export function presentTenant(tenant: Tenant, out: Output): string {
-  const title = out.style('bold', `Tenant ${tenant.slug} was added.`);
+export const TENANT_DETAIL: View<TenantDetail> = {
+  fields: {
+    ...TENANTS.fields,
+    ...fieldsNamed('policy_updated_at', 'removed_at', 'sync_url', 'former_slugs'),
+    max_keys: ({ limits }) => limits.mount_credentials,
+    max_keys_per_user: ({ limits }) => limits.mount_credentials_per_user,
+    max_tokens: ({ limits }) => limits.tokens,
+    keys_active: ({ keys }) => keys.active,
+    keys_inactive: ({ keys }) => keys.inactive,
+    keys_pending: ({ keys }) => keys.pending,
+    ...fieldsNamed('tokens', 'members'),
+  },
+  columns: TENANTS.columns,
+  empty: TENANTS.empty,
+};
+
+/** One word: whoever is not active is not asked whether it is allowed. */
+function stateOf({ status, policy }: Tenant): string {
+  return status === 'active' ? policy : status;
+}
+
+export function presentTenant(tenant: TenantDetail): string {
+  const { limits, keys } = tenant;
+  return formatFields([
+    ['Tenant', tenant.slug],
+    ['Id', tenant.id],
+    ['Name', tenant.name],
+    ['State', stateOf(tenant)],
+    ['Why', tenant.policy_reason],
+    ['Removed', timeOf(tenant.removed_at)],
+    ['Bucket', tenant.bucket_name],
+    ['Region', tenant.region],
+    ['Tells', tenant.sync_url],
+    ['Keys', `${keys.active} active, ${keys.inactive} inactive, ${keys.pending} to be set`],
+    ['Tokens', String(tenant.tokens)],
+    ['Members', String(tenant.members)],
+    [
+      'At most',
+      `${limits.mount_credentials} keys, ${limits.mount_credentials_per_user} a user, ${limits.tokens} tokens`,
+    ],
+    ['Once called', tenant.former_slugs.join(', ')],
+    ['Created', timeOf(tenant.created_at)],
+  ]);
+}
+
+function timeOf(value: string | null): string | null {
+  return value === null ? null : `${shortTime(value)} UTC`;
+}
+
+/** What a change came to. There is nothing to restart. */
+export function presentChange(what: string): (tenant: TenantDetail) => string {
+  return ({ keys }) => {
+    const lines = [`${what} Effective immediately.`];
+    const set = keys.active + keys.inactive;
+    if (keys.pending > 0) {
+      lines.push(
+        `The storage has confirmed ${set} of ${set + keys.pending} bucket keys; the server tries the others again every minute.`,
+      );
+    }
+    return lines.join('\n');
+  };
+}
+
+/** With a key: the key alone on stdout, so that it can be piped; the rest on stderr. */
+export function printNewTenant(tenant: CreatedTenant, out: Output): void {
+  const { api_key: apiKey, ...rest } = tenant;
+  if (apiKey === null) {
+    out.show(rest, TENANTS, presentNewTenant);
+    return;
+  }
+  out.note(presentNewTenant(rest, out));
+  out.note('\nIts API key, shown this once (sign in with `cloud login --token-stdin`):');
+  out.secret({ ...toRecord(TENANTS, rest), api_key: apiKey }, apiKey);
+}
+
+function presentNewTenant(tenant: Tenant, out: Output): string {
+  const title = `${out.style('bold', `Tenant ${tenant.slug} was added.`)} Effective immediately.`;
   const fields = formatFields([
     ['Id', tenant.id],
     ['Name', tenant.name],
@@ -30,14 +105,12 @@ export function presentTenant(tenant: Tenant, out: Output): string {
   return `${title}\n${fields}`;
 }
 
-/** With a key: the key alone on stdout, so that it can be piped; the rest on stderr. */
-export function printTenant(tenant: CreatedTenant, out: Output): void {
-  const { api_key: apiKey, ...rest } = tenant;
-  if (apiKey === null) {
-    out.result(rest, presentTenant);
-    return;
-  }
-  out.note(presentTenant(rest, out));
-  out.note('\nIts API key, shown this once (sign in with `cloud login --token-stdin`):');
-  out.secret(tenant, apiKey);
-}
+export const PURGE_ITEMS: View<PurgeItem> = {
+  fields: fieldsNamed('kind', 'name', 'detail'),
+  columns: [
+    { key: 'kind', title: 'WHAT' },
+    { key: 'name', title: 'NAME' },
+    { key: 'detail', title: '' },
+  ],
+  empty: 'Nothing would go.',
+};

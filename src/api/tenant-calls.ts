@@ -29,7 +29,10 @@ export interface TenantCalls {
   /** `slug`: the confirmation, and not a former one. */
   purgeTenant(ref: string, slug: string): Promise<PurgeState>;
   createAdminToken(body: CreateAdminToken): Promise<AdminTokenWithSecret>;
-  listAdminTokens(filter: { tenant?: string; ended?: boolean }): Promise<AdminTokenList>;
+  listAdminTokens(filter: {
+    tenant?: string | undefined;
+    ended?: boolean;
+  }): Promise<AdminTokenList>;
   rotateAdminToken(id: string, body: RotateAdminToken): Promise<AdminTokenWithSecret>;
   revokeAdminToken(id: string): Promise<void>;
 }

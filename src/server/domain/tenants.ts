@@ -191,7 +191,11 @@ export async function assertFreeSlug(
     throw new HttpProblem(422, 'slug-reserved', `${slug} is a reserved word.`, { field: 'slug' });
   }
   const found = await resolveTenant(db, slug);
-  if (found !== undefined && found.id !== except) throw slugTaken(slug);
+  if (found === undefined || found.id === except) return;
+  if (found.slug === slug) throw slugTaken(slug);
+  throw new HttpProblem(409, 'slug-taken', `${slug} was ${found.slug} once, and still leads there.`, {
+    field: 'slug',
+  });
 }
 
 export function slugTaken(slug: string): HttpProblem {
