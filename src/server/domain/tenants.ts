@@ -193,9 +193,14 @@ export async function assertFreeSlug(
   const found = await resolveTenant(db, slug);
   if (found === undefined || found.id === except) return;
   if (found.slug === slug) throw slugTaken(slug);
-  throw new HttpProblem(409, 'slug-taken', `${slug} was ${found.slug} once, and still leads there.`, {
-    field: 'slug',
-  });
+  throw new HttpProblem(
+    409,
+    'slug-taken',
+    `${slug} was ${found.slug} once, and still leads there.`,
+    {
+      field: 'slug',
+    },
+  );
 }
 
 export function slugTaken(slug: string): HttpProblem {

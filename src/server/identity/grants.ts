@@ -2,7 +2,7 @@ import type { LoginRequest, TokenResponse } from '../../api/contract/auth.ts';
 import { SCOPES, type Scope } from '../../api/contract/scopes.ts';
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../domain/access-tokens.ts';
 import { parseScopes } from '../domain/scopes.ts';
-import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
+import { assertAllowed, findTenant, resolveTenant } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem, OAuthProblem } from '../errors.ts';
 import { pollDeviceCode, type DeviceCode, type DeviceCodeDeps } from './device-codes.ts';
@@ -44,7 +44,10 @@ export async function passwordGrant(
     });
   }
   const user = await checkPassword(deps, { ...request, address: origin.address });
-  const { tenant } = choose(await choicesOf(deps.db, user, asked), request.tenant);
+  const { tenant: ref } = request;
+  // A slug that the tenant had before leads to it too.
+  const wanted = typeof ref === 'string' ? ((await resolveTenant(deps.db, ref))?.id ?? ref) : ref;
+  const { tenant } = choose(await choicesOf(deps.db, user, asked), wanted);
   const tenantId = tenant?.id ?? null;
   const started = await deps.db.transaction().execute((transaction) =>
     startSession(
