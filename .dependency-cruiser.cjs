@@ -34,6 +34,7 @@ module.exports = {
       ['session', 'api', 's3', 'platform', 'output'],
       'sessions, API keys, bucket keys',
     ),
+    only('service', ['session', 'platform', 'output'], 'the work of a service is handed in'),
     only('admin', ['session', 'api', 'platform', 'output'], 'the client of the administrator'),
     only(
       'local-server',

@@ -9,9 +9,14 @@ export function mountSupervisor(rclonePath?: string): {
   args: readonly string[];
 } {
   const rclone = rclonePath === undefined ? [] : ['--rclone', rclonePath];
-  return { command: process.execPath, args: [binary(), 'mount-supervise', ...rclone] };
+  const { node, script } = thisProgram();
+  return { command: node, args: [script, 'mount-supervise', ...rclone] };
 }
 
-function binary(): string {
-  return process.argv[1] ?? fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+/** By what paths this process was started. */
+export function thisProgram(): { node: string; script: string } {
+  return {
+    node: process.execPath,
+    script: process.argv[1] ?? fileURLToPath(new URL('../../bin/run.js', import.meta.url)),
+  };
 }

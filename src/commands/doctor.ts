@@ -19,12 +19,13 @@ export default class Doctor extends BaseCommand<typeof Doctor> {
     const { examine } = await import('../doctor/examine.ts');
     const { describeEvent, showDoctor } = await import('../doctor/present-doctor.ts');
     const { leaveHanging } = await import('../doctor/leave-hanging.ts');
+    const { doctorServices } = await import('../cli/doctor-services.ts');
     const { reportOf } = await import('../cli/report.ts');
     const { context, server, fix } = this.flags;
     const result = await examine(
       { flags: { context, server }, fix, signal: this.signal },
       this.host,
-      { reportOf },
+      { reportOf, ...doctorServices(this.host, this.config.version) },
       (event) => this.out.detail(describeEvent(event)),
     );
     showDoctor(result, this.out);

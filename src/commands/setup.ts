@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { SetupResult } from '../onboarding/setup.ts';
 
 export default class Setup extends BaseCommand<typeof Setup> {
   static override summary = 'From nothing to a mounted or synced bucket.';
@@ -28,6 +29,10 @@ export default class Setup extends BaseCommand<typeof Setup> {
     })(),
     watch: Flags.boolean({
       description: 'Then keep the folder in sync until Ctrl-C; syncs a folder unless --mode says.',
+    }),
+    service: Flags.boolean({
+      description: 'Then keep it going in the background, from every login on.',
+      exclusive: ['watch'],
     }),
     rclone: Flags.string({
       description: 'The rclone to use.',
@@ -86,7 +91,18 @@ export default class Setup extends BaseCommand<typeof Setup> {
     const result = setup.result();
     this.out.final(result, presentSetup);
     process.exitCode = result.exitCode;
+    if (await this.#serve(result)) return;
     if (result.bisync !== null) await this.#watch(result.context, result.bisync.path);
+  }
+
+  /** @returns whether it goes on in the background */
+  async #serve(result: SetupResult): Promise<boolean> {
+    const { installAfterSetup } = await import('../cli/setup-service.ts');
+    const { profile, service, watch, yes } = this.flags;
+    return installAfterSetup(
+      { result, profile, wanted: service, mayAsk: !watch && !yes },
+      { host: this.host, out: this.out, signal: this.signal, cliVersion: this.config.version },
+    );
   }
 
   async #watch(context: string, path: string): Promise<void> {

@@ -10,6 +10,7 @@ export const GROUPS = [
   'Programs',
   'Mounts',
   'Synced folders',
+  'Background services',
   'Disk and files',
 ] as const;
 export type Group = (typeof GROUPS)[number];

@@ -12,6 +12,7 @@ import { mountChecks } from './checks/mounts.ts';
 import { networkChecks } from './checks/network.ts';
 import { pairChecks } from './checks/pairs.ts';
 import { programChecks } from './checks/programs.ts';
+import { serviceChecks } from './checks/services.ts';
 import { setupChecks } from './checks/setup.ts';
 import { watchingChecks } from './checks/watching.ts';
 import { Facts, systemDeps, type DoctorDeps } from './facts.ts';
@@ -27,6 +28,7 @@ export const CHECKS: readonly Check[] = [
   ...mountChecks,
   ...pairChecks,
   ...watchingChecks,
+  ...serviceChecks,
   ...diskChecks,
   ...lockChecks,
   ...fileChecks,

@@ -7,6 +7,7 @@ import { findRclone } from '../rclone/find.ts';
 import { installRclone } from '../rclone/install/install.ts';
 import type { Rclone } from '../rclone/rclone.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
+import { serviceStatuses, type ServiceStatus } from '../service/service-status.ts';
 import { readConfiguration, type Configuration } from '../session/configuration.ts';
 import { openKeychain, type Keychain } from '../session/keychain.ts';
 import { openSession, type Session } from '../session/open.ts';
@@ -33,6 +34,10 @@ export interface DoctorDeps {
   space: (path: string) => Promise<Space>;
   openKeychain: (item: string) => Promise<Keychain>;
   installRclone: (host: Host, signal: AbortSignal) => Promise<Rclone>;
+  /** How the background services stand. */
+  services: (host: Host) => Promise<ServiceStatus[]>;
+  /** Writes the definition of a service anew, unless somebody edited it. */
+  reinstallService: ((status: ServiceStatus) => Promise<void>) | undefined;
   reach: (url: string, options: { env: NodeJS.ProcessEnv; signal: AbortSignal }) => Promise<Reach>;
 }
 
@@ -50,6 +55,8 @@ export const systemDeps: Omit<DoctorDeps, 'reportOf'> = {
   openKeychain,
   installRclone: async (host, signal) =>
     (await installRclone({ signal }, host, () => undefined)).rclone,
+  services: (host) => serviceStatuses(host, { cliVersion: undefined, askManager: true }),
+  reinstallService: undefined,
   reach,
 };
 

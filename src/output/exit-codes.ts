@@ -26,3 +26,15 @@ export const ExitCode = {
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/**
+ * What a background service is not started again after: trying again would not help, a person has to
+ * do something first.
+ */
+export const WAITS_FOR_PERSON: readonly ExitCode[] = [
+  ExitCode.usage,
+  ExitCode.auth,
+  ExitCode.notSetUp,
+  ExitCode.rclone,
+  ExitCode.needsPerson,
+];

@@ -12,6 +12,7 @@ export function presentStatusReport(report: StatusReport, out: Output, now: numb
   const blocks = [accountBlock(report)];
   for (const folder of report.folders) blocks.push(folderBlock(folder, out, now));
   for (const mount of report.mounts) blocks.push(mountBlock(mount, out));
+  if (report.services.length > 0) blocks.push(servicesBlock(report.services, out));
   if (report.nextSteps.length > 0) {
     blocks.push(
       formatFields(report.nextSteps.map((step, at) => [at === 0 ? 'Next step' : '', step])),
@@ -98,6 +99,15 @@ function mountBlock(mount: MountStatus, out: Output): string {
         : `${count(waiting, 'file')} (${formatBytes(pending.bytes)}) waiting`,
     ],
   ]);
+}
+
+function servicesBlock(services: StatusReport['services'], out: Output): string {
+  return formatFields(
+    services.map(({ kind, context, state, message, exitCode }, at) => {
+      const text = `${kind} for ${context}: ${out.style(exitCode === 0 ? 'green' : 'yellow', state)}`;
+      return [at === 0 ? 'Services' : '', `${text}: ${message.replace(/\.$/, '')}`];
+    }),
+  );
 }
 
 function agoText(at: string, now: number): string {

@@ -7,6 +7,7 @@ import { mountStatus, type MountStatus } from '../mount/status.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { readConfiguration, type Configuration } from '../session/configuration.ts';
+import { serviceStatuses, type ServiceStatus } from '../service/service-status.ts';
 import { contextFor, type NamedContext, type SessionFlags } from '../session/settings.ts';
 
 /** Everything on one screen. The shape is a promise to scripts. */
@@ -16,6 +17,8 @@ export interface StatusReport {
   account: { context: string; server: string; name: string; tenant: NamedContext['tenant'] } | null;
   folders: FolderReport[];
   mounts: MountStatus[];
+  /** What runs in the background; empty when none was installed. */
+  services: ServiceStatus[];
   /** What to do, the most urgent first; empty when nothing is. */
   nextSteps: string[];
 }
@@ -34,9 +37,17 @@ export interface FolderReport extends PairReport {
  *
  * @throws AbortError `unknown-context` (2), `configuration-damaged` (78)
  */
-export async function statusReport(flags: SessionFlags, host: Host): Promise<StatusReport> {
+export async function statusReport(
+  flags: SessionFlags,
+  host: Host,
+  cliVersion?: string,
+): Promise<StatusReport> {
   const configuration = await readConfiguration(host);
-  const [known, mounts] = await Promise.all([pairReports(host), mountStatus(host)]);
+  const [known, mounts, services] = await Promise.all([
+    pairReports(host),
+    mountStatus(host),
+    serviceStatuses(host, { cliVersion, askManager: false }),
+  ]);
   const context = contextFor(configuration, flags);
   const folders = await Promise.all(
     [...known, ...arrangedOnly(configuration, known)].map((folder) => withWatcher(folder, host)),
@@ -45,12 +56,13 @@ export async function statusReport(flags: SessionFlags, host: Host): Promise<Sta
     ...(context === undefined ? [{ exitCode: ExitCode.notSetUp, nextStep: 'cloud setup' }] : []),
     ...folders.map(ofFolder),
     ...mounts.map(ofMount),
+    ...services.map(ofService),
   ].sort((a, b) => urgency(a.exitCode) - urgency(b.exitCode));
   const steps = findings.flatMap(({ nextStep }) => (nextStep === null ? [] : [nextStep]));
   return {
     exitCode: findings[0]?.exitCode ?? ExitCode.ok,
     account: context === undefined ? null : accountOf(context),
-    ...{ folders, mounts, nextSteps: [...new Set(steps)] },
+    ...{ folders, mounts, services, nextSteps: [...new Set(steps)] },
   };
 }
 
@@ -112,6 +124,15 @@ function ofMount({ state, problem }: MountStatus): Finding {
   return broken
     ? { exitCode: ExitCode.mount, nextStep }
     : { exitCode: ExitCode.ok, nextStep: null };
+}
+
+/** One that is tried again mends itself. */
+function ofService({ state, exitCode, nextSteps }: ServiceStatus): Finding {
+  const bad = state === 'waiting' || state === 'dead';
+  return {
+    exitCode: bad ? (ORDER.find((code) => code === exitCode) ?? ExitCode.needsPerson) : ExitCode.ok,
+    nextStep: bad ? (nextSteps[0] ?? null) : null,
+  };
 }
 
 /** The worst first: what a person must do, then what is broken, then what mends itself. */

@@ -10,6 +10,7 @@ import type { WatchChange, WatchEnd, Watcher, WatchEvent } from './watcher.ts';
 /** Ages on the screen go on although nothing happens. */
 const REDRAW_EVERY_MS = 1000;
 
+const UNWELL: readonly string[] = ['notice', 'problem', 'warning'];
 const PASSING: readonly PairState[] = ['scanning', 'syncing'];
 
 /**
@@ -20,26 +21,48 @@ const PASSING: readonly PairState[] = ['scanning', 'syncing'];
  */
 export function showWatch(watcher: Watcher, out: Output, now: () => number): () => void {
   if (out.options.animated) return drawWatch(watcher, out, now);
-  const first = watcher.view();
-  const { root, bucket, profile } = first;
-  out.event({ type: 'watching', root, bucket, profile, state: first.state, pid: process.pid });
+  const { root, bucket, profile, state } = watcher.view();
+  out.event({ type: 'watching', root, bucket, profile, state, pid: process.pid });
   const say = (text: string): void => {
     if (!out.options.quiet) out.line(`${new Date(now()).toISOString()} ${text}`);
   };
-  say(`watching ${root} and the bucket ${bucket} (${profile}); Ctrl-C ends it`);
-  if (first.state === 'paused') say(`paused: ${first.message}`);
+  return tellWatch(watcher, {
+    say: (text) => say(text),
+    onEvent: (event) => out.event({ ...event }),
+    ending: '; Ctrl-C ends it',
+  });
+}
+
+/**
+ * Tells what a watcher does, a sentence for each thing that happened.
+ *
+ * @returns how to end it
+ */
+export function tellWatch(
+  watcher: Watcher,
+  to: {
+    say: (text: string, level: 'info' | 'warn') => void;
+    onEvent?: (event: BisyncEvent | WatchEvent) => void;
+    /** How a person ends it, behind the first sentence. */
+    ending?: string;
+  },
+): () => void {
+  const first = watcher.view();
+  const { root, bucket, profile } = first;
+  to.say(`watching ${root} and the bucket ${bucket} (${profile})${to.ending ?? ''}`, 'info');
+  if (first.state === 'paused') to.say(`paused: ${first.message}`, 'info');
   let state: PairState | undefined;
   return watcher.onEvent((event) => {
     // Told as changes, with their lag.
     if (isTold(event)) return;
-    out.event({ ...event });
+    to.onEvent?.(event);
     if (event.type === 'state') {
       // At work and done again is no news; what hinders it is, and that it is over.
       if (event.state === state || PASSING.includes(event.state)) return;
       state = event.state;
     }
     const text = textOf(event);
-    if (text !== undefined) say(text);
+    if (text !== undefined) to.say(text, UNWELL.includes(event.type) ? 'warn' : 'info');
   });
 }
 
