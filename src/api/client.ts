@@ -43,6 +43,7 @@ import {
   SnapshotList,
   type CreateSnapshot,
 } from './contract/snapshots.ts';
+import { auditCalls, type AuditCalls } from './audit.ts';
 import { peopleCalls, type PeopleCalls } from './people.ts';
 import { openRequests, pathPart, type ApiClientOptions, type Call } from './request.ts';
 import { tenantCalls, type TenantCalls } from './tenant-calls.ts';
@@ -50,7 +51,7 @@ import { tenantCalls, type TenantCalls } from './tenant-calls.ts';
 export type { ApiClientOptions } from './request.ts';
 
 /** The server's routes as typed calls. Every failure is an `AbortError` with an exit code. */
-export interface ApiClient extends PeopleCalls, TenantCalls {
+export interface ApiClient extends PeopleCalls, TenantCalls, AuditCalls {
   version(): Promise<ServerVersion>;
   exchangeApiKey(apiKey: string): Promise<TokenResponse>;
   refresh(refreshToken: string): Promise<TokenResponse>;
@@ -118,6 +119,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const issuers = 'api/v1/admin/issuers';
   return {
     ...peopleCalls(call),
+    ...auditCalls(call),
     version: () => call({ method: 'GET', path: 'version', answer: ServerVersion, anonymous: true }),
     exchangeApiKey: (apiKey) => token({ grant_type: API_KEY_GRANT, api_key: apiKey }),
     refresh: (refreshToken) =>

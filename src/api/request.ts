@@ -29,6 +29,8 @@ export interface Call<T> {
   anonymous?: boolean;
   /** The path holds an id, so 404 is an answer of ours although one with content was expected. */
   mayBeGone?: boolean;
+  /** Of one that takes longer than the others. */
+  timeoutMs?: number;
 }
 
 export type Send = <T>(request: Call<T>) => Promise<T>;
@@ -135,6 +137,7 @@ async function sendOnce<T>(http: Http, request: Call<T>, token?: string): Promis
     },
     ...(request.json === undefined ? {} : { json: request.json }),
     ...(request.form === undefined ? {} : { form: request.form }),
+    ...(request.timeoutMs === undefined ? {} : { timeout: { request: request.timeoutMs } }),
   });
   return response.body;
 }

@@ -84,6 +84,11 @@ export class Output {
     if (this.json) this.options.stdout.write(`${redact(JSON.stringify(event))}\n`);
   }
 
+  /** A line of a document that is NDJSON in every form, and is not changed by a byte. */
+  ndjson(line: string): void {
+    this.options.stdout.write(line);
+  }
+
   /** The result, once: `document` of it for programs, or what `present` says for people. */
   result<T>(
     data: T,

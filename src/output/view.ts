@@ -1,8 +1,10 @@
 import { shortTime } from './format.ts';
 import type { Cell, Column, Row } from './table.ts';
 
+type Scalar = string | number | boolean | null;
+
 /** A value as programs get it: RFC 3339 for times, null for what is not known. */
-export type Field = string | number | boolean | null | readonly string[];
+export type Field = Scalar | readonly string[] | Readonly<Record<string, Scalar>>;
 
 /** How things of one kind are shown: the same fields as TSV and JSON, chosen columns for people. */
 export interface View<T> {
@@ -35,7 +37,7 @@ export function toRecord<T>({ fields }: View<T>, item: T): Record<string, Field>
   return Object.fromEntries(Object.entries(fields).map(([key, read]) => [key, read(item)]));
 }
 
-/** The same for TSV: what is a list in JSON is separated by spaces. */
+/** The same for TSV: a list is separated by spaces, an object stays JSON. */
 export function toTsvRow<T>(view: View<T>, item: T): Row {
   const entries = Object.entries(toRecord(view, item));
   return Object.fromEntries(entries.map(([key, value]) => [key, toCell(value)]));
@@ -65,7 +67,8 @@ function cellOf<T>(view: View<T>, { key = '', show }: ViewColumn<T>, item: T): C
 }
 
 function toCell(value: Field): Cell {
-  return Array.isArray(value) ? value.join(' ') : (value as Cell);
+  if (typeof value !== 'object' || value === null) return value;
+  return Array.isArray(value) ? value.join(' ') : JSON.stringify(value);
 }
 
 /** A name that came from elsewhere must not move the cursor. */

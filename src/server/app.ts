@@ -2,6 +2,7 @@ import fastify, { LogController, type FastifyInstance, type FastifyServerOptions
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from './db/sqlite.ts';
 import type { AccessTokens } from './domain/access-tokens.ts';
+import type { AuditTrail } from './domain/audit-trail.ts';
 import type { Intents } from './domain/intents.ts';
 import type { SigningKeys } from './domain/signing-keys.ts';
 import type { TenantAccess } from './domain/tenant-access.ts';
@@ -20,6 +21,7 @@ import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
 import { adminTokenRoutes } from './routes/admin-tokens.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -49,6 +51,7 @@ export interface AppDeps {
   providerKeys: ProviderKeys;
   /** Whether a trusted issuer may be in a private network. */
   allowPrivateIssuers: boolean;
+  trail: AuditTrail;
   /** Our own address, for the outside. */
   issuer: () => string;
   userCodeKey: Buffer;
@@ -101,6 +104,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   adminTokenRoutes(app, deps, guards);
   userRoutes(app, deps, guards);
   memberRoutes(app, deps, guards);
+  auditRoutes(app, deps, guards);
   signingKeyRoutes(app, deps, guards);
   issuerRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);

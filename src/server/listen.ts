@@ -10,6 +10,7 @@ import { migrate } from './db/migrate.ts';
 import { openDatabase, type OpenDatabase } from './db/open-database.ts';
 import type { Database } from './db/sqlite.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
+import { AuditTrail } from './domain/audit-trail.ts';
 import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
@@ -90,7 +91,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const purges = new Purges({ ...recovery, bus });
 
   const identity = openIdentity(db, clock, masterKey);
-  opened.defer(() => identity.floods.write());
+  opened.defer(async () => {
+    await identity.floods.write();
+    await identity.trail.seal();
+  });
   const listening = { url: settings.publicUrl ?? '', address: '' };
   const webhookFor: WebhookFor = (tenantId) => {
     // Our own storage is on this machine; another one reaches us where clients do.
@@ -169,6 +173,7 @@ function openIdentity(db: Database, clock: Clock, masterKey: Buffer) {
     passwords: new Passwords(),
     limits: new RateLimits(clock),
     floods: new Floods(db, clock),
+    trail: new AuditTrail(db, derive('cloud audit seal')),
     userCodeKey: derive('cloud user codes'),
     pageKey: derive('cloud device page'),
   };

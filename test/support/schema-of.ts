@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { isPostgres } from '../../src/server/db/dialect.ts';
 import type { Database } from '../../src/server/db/sqlite.ts';
 
-/** Tables, columns, constraints and indexes as text, to compare with what is checked in. */
+/** Tables, columns, constraints, indexes and triggers as text, to compare with what is checked in. */
 export async function schemaOf(db: Database): Promise<string> {
   if (!isPostgres(db)) {
     const { rows } = await sql<{ sql: string }>`
@@ -30,6 +30,10 @@ export async function schemaOf(db: Database): Promise<string> {
       where k.connamespace = current_schema()::regnamespace and k.contype <> 'n'
       union all
       select tablename, 3, 0, indexdef from pg_indexes where schemaname = current_schema()
+      union all
+      select c.relname, 4, 0, pg_get_triggerdef(t.oid)
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid
+      where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal
     ) as lines
     order by place collate "C", part, position, line collate "C"`.execute(db);
   return rows.map(({ line }) => `${line}\n`).join('');

@@ -7,6 +7,7 @@ import { up as events } from './migrations/0002-events.ts';
 import { up as identity } from './migrations/0003-identity.ts';
 import { up as administration } from './migrations/0004-administration.ts';
 import { up as issuers } from './migrations/0005-issuers.ts';
+import { up as audit } from './migrations/0006-audit.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: 'identity', up: identity },
   { version: 4, name: 'administration', up: administration },
   { version: 5, name: 'issuers', up: issuers },
+  { version: 6, name: 'audit', up: audit },
 ];
 
 interface SchemaMigrations {

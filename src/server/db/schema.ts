@@ -14,6 +14,7 @@ export interface Schema {
   provisioning_intents: ProvisioningIntentsTable;
   signing_keys: SigningKeysTable;
   audit_events: AuditEventsTable;
+  audit_head: AuditHeadTable;
   tenant_events: TenantEventsTable;
   users: UsersTable;
   memberships: MembershipsTable;
@@ -142,9 +143,10 @@ export interface SigningKeysTable {
   retired_at: string | null;
 }
 
-/** Append-only; each row's hash covers the row and the hash before it. */
+/** Append-only, by triggers too; each row's hash covers the row and the hash before it. */
 interface AuditEventsTable {
-  seq: ColumnType<number, never, never>;
+  /** From 1, without gaps. */
+  seq: ColumnType<number, number, never>;
   id: string;
   time: string;
   type: string;
@@ -155,6 +157,17 @@ interface AuditEventsTable {
   data: string;
   previous_hash: string;
   hash: string;
+}
+
+/** One row: where the trail ends, and the last end that was sealed with the server's key. */
+interface AuditHeadTable {
+  id: Generated<number>;
+  seq: number;
+  hash: string;
+  sealed_seq: number | null;
+  sealed_hash: string | null;
+  /** HMAC-SHA256, hexadecimal. */
+  seal: string | null;
 }
 
 /** Bounded by number and age; the newest row of a tenant stays, so that its position is known. */

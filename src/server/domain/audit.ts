@@ -1,5 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { Transaction } from 'kysely';
+import { randomUUID } from 'node:crypto';
+import type { ExpressionBuilder, Transaction } from 'kysely';
+import * as z from 'zod/mini';
+import { chainHash } from '../../api/contract/audit-chain.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { lockInTransaction } from '../db/dialect.ts';
 import type { Schema } from '../db/schema.ts';
@@ -56,33 +58,37 @@ type AuditType =
   | 'IdentityLinkedEvent'
   | 'IdentityUnlinkedEvent';
 
-/** Only these fields can be recorded, so that no secret can slip in with a whole object. */
-interface AuditFields {
-  access_key?: string;
-  bucket_name?: string;
-  permission?: string;
-  prefix?: string | null;
-  expires_at?: string | null;
-  slug?: string;
-  former_slug?: string;
-  kind?: string;
-  label?: string;
-  scopes?: string;
-  reason?: string;
-  attempts?: number;
-  username?: string;
-  role?: string;
-  fields?: string;
-  session_id?: string;
-  method?: string;
-  address?: string;
-  device_name?: string | null;
-  replaced_by?: string;
-  replaces?: string;
+const text = z.optional(z.string());
+const maybe = z.optional(z.nullable(z.string()));
+
+/** Only these are recorded, whatever an object has beside them, so that no secret can slip in. */
+const AuditFields = z.object({
+  access_key: text,
+  bucket_name: text,
+  permission: text,
+  prefix: maybe,
+  expires_at: maybe,
+  slug: text,
+  former_slug: text,
+  kind: text,
+  label: text,
+  scopes: text,
+  reason: text,
+  attempts: z.optional(z.number()),
+  username: text,
+  role: text,
+  fields: text,
+  session_id: text,
+  method: text,
+  address: text,
+  device_name: maybe,
+  replaced_by: text,
+  replaces: text,
   /** `iss` and `sub` of somebody whom another server vouches for. */
-  issuer?: string;
-  subject?: string;
-}
+  issuer: text,
+  subject: text,
+});
+type AuditFields = z.infer<typeof AuditFields>;
 
 export interface AuditEvent extends Actor {
   type: AuditType;
@@ -99,12 +105,12 @@ export async function recordAudit(
 ): Promise<void> {
   // One after the other until the commit: each hash covers the one before.
   await lockInTransaction(transaction, 'audit');
-  const last = await transaction
-    .selectFrom('audit_events')
-    .select('hash')
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  const head = await transaction
+    .selectFrom('audit_head')
+    .select(['seq', 'hash', newestSeq])
+    .executeTakeFirstOrThrow();
+  // Beyond the end there is nothing, unless somebody put it there: then it is stepped over, and found.
+  const seq = Math.max(head.seq, head.newest ?? 0) + 1;
   const row = {
     id: randomUUID(),
     time: new Date(clock.now()).toISOString(),
@@ -113,18 +119,20 @@ export async function recordAudit(
     tenant_id: event.tenantId ?? null,
     subject_id: event.subjectId ?? null,
     request_id: event.requestId ?? null,
-    data: JSON.stringify(event.data ?? {}),
-    previous_hash: last?.hash ?? '',
+    data: JSON.stringify(AuditFields.parse(event.data ?? {})),
+    previous_hash: head.hash,
   };
+  const hash = chainHash(row);
   await transaction
     .insertInto('audit_events')
-    .values({ ...row, hash: chainHash(row) })
+    .values({ seq, ...row, hash })
     .execute();
+  await transaction.updateTable('audit_head').set({ seq, hash }).execute();
 }
 
-/** SHA-256 over the values in the order of the columns, as a JSON array; hexadecimal. */
-function chainHash(row: Record<string, string | null>): string {
-  return createHash('sha256')
-    .update(JSON.stringify(Object.values(row)))
-    .digest('hex');
+function newestSeq(head: ExpressionBuilder<Schema, 'audit_head'>) {
+  return head
+    .selectFrom('audit_events')
+    .select((event) => event.fn.max('seq').as('newest'))
+    .as('newest');
 }

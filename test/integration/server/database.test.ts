@@ -43,6 +43,7 @@ it('migrates once, also when two servers start, and refuses what a newer version
   const applied = await Promise.all([migrate(db, systemClock), migrate(other, systemClock)]);
   expect(applied.flat().toSorted()).toEqual([
     ...['0001-first', '0002-events', '0003-identity', '0004-administration', '0005-issuers'],
+    '0006-audit',
   ]);
   expect(await migrate(db, systemClock)).toEqual([]);
   await sql`INSERT INTO schema_migrations VALUES (9999, 'later', '')`.execute(db);

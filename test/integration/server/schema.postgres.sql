@@ -11,8 +11,22 @@ audit_events.previous_hash text collate C not null
 audit_events.hash text collate C not null
 audit_events: PRIMARY KEY (seq)
 audit_events: UNIQUE (id)
+CREATE INDEX audit_events_actor ON public.audit_events USING btree (actor, seq)
+CREATE INDEX audit_events_tenant_id ON public.audit_events USING btree (tenant_id, seq)
+CREATE INDEX audit_events_time ON public.audit_events USING btree ("time", seq)
 CREATE UNIQUE INDEX audit_events_id_key ON public.audit_events USING btree (id)
 CREATE UNIQUE INDEX audit_events_pkey ON public.audit_events USING btree (seq)
+CREATE TRIGGER audit_events_no_change BEFORE DELETE OR UPDATE ON public.audit_events FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()
+CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON public.audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_events_refuse()
+audit_head.id integer not null
+audit_head.seq integer not null
+audit_head.hash text collate C not null
+audit_head.sealed_seq integer
+audit_head.sealed_hash text collate C
+audit_head.seal text collate C
+audit_head: CHECK ((id = 1))
+audit_head: PRIMARY KEY (id)
+CREATE UNIQUE INDEX audit_head_pkey ON public.audit_head USING btree (id)
 credentials.id text collate C not null
 credentials.kind text collate C not null
 credentials.secret_hash text collate C not null

@@ -1,5 +1,21 @@
 CREATE TABLE "audit_events" ("seq" integer primary key autoincrement, "id" text not null unique, "time" text not null, "type" text not null, "actor" text not null, "tenant_id" text, "subject_id" text, "request_id" text, "data" text not null, "previous_hash" text not null, "hash" text not null);
 
+CREATE INDEX "audit_events_actor" on "audit_events" ("actor", "seq");
+
+CREATE TRIGGER "audit_events_no_delete"
+      BEFORE DELETE ON audit_events
+      BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END;
+
+CREATE TRIGGER "audit_events_no_update"
+      BEFORE UPDATE ON audit_events
+      BEGIN SELECT RAISE(ABORT, 'audit events are never changed'); END;
+
+CREATE INDEX "audit_events_tenant_id" on "audit_events" ("tenant_id", "seq");
+
+CREATE INDEX "audit_events_time" on "audit_events" ("time", "seq");
+
+CREATE TABLE "audit_head" ("id" integer not null primary key check (id = 1), "seq" integer not null, "hash" text not null, "sealed_seq" integer, "sealed_hash" text, "seal" text);
+
 CREATE TABLE "credentials" ("id" text not null primary key, "kind" text not null check (kind IN ('admin', 'api')), "secret_hash" text not null unique, "last4" text not null, "label" text not null, "tenant_id" text references "tenants" ("id"), "scopes" text not null, "created_at" text not null, "created_by" text not null, "expires_at" text not null, "revoked_at" text, "last_used_at" text, "owner_id" text references "users" ("id"), "family" text, "replaced_by" text);
 
 CREATE INDEX "credentials_owner" on "credentials" ("owner_id", "created_at");

@@ -125,13 +125,13 @@ it.each<[string, z.ZodMiniType, unknown]>([
   ['rotation', RotateApiKey, { overlap: 0 }],
   ['new user', CreateUser, { username: 'Ada', email: 'ada@example.org', role: 'admin' }],
   ['emptied name', ChangeUser, { display_name: null }],
-  ['users', UserList, { users: [user] }],
+  ['users', UserList, { users: [user], next: 'ada' }],
   ['made user', CreatedUser, { ...user, password: null }],
   ['reset', ResetPassword, {}],
   ['reset answer', NewPassword, { password: 'x' }],
   ['new member', AddMember, { user: 'ada', role: 'viewer' }],
   ['changed member', ChangeMember, { role: 'tenant_admin' }],
-  ['members', MemberList, { members: [member] }],
+  ['members', MemberList, { members: [member], next: null }],
   ['role', Role, 'owner'],
 ])('takes: %s', (_what, schema, value) => {
   expect(schema.parse(value)).toEqual(value);
