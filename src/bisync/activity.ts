@@ -9,27 +9,40 @@ const versionSchema = z.nullable(
   z.object({ size: z.number(), md5: z.string(), etag: z.optional(z.nullable(z.string())) }),
 );
 const common = { at: z.string(), run: z.string() };
-const moved = { ...common, path: z.string(), before: versionSchema, after: versionSchema };
+const replaced = { path: z.string(), before: versionSchema, after: versionSchema };
+const moved = { ...common, ...replaced };
+/** `aside`: where the replaced version lies in the trash. */
+const aside = z.optional(z.string());
 
 const recordSchema = z.discriminatedUnion('type', [
   z.object({ ...moved, type: z.literal('uploaded') }),
-  /** `aside`: where the replaced version lies in the trash. */
-  z.object({ ...moved, type: z.literal('downloaded'), aside: z.optional(z.string()) }),
-  z.object({ ...moved, type: z.literal('deleted-local'), aside: z.optional(z.string()) }),
+  z.object({ ...moved, type: z.literal('downloaded'), aside }),
+  z.object({ ...moved, type: z.literal('deleted-local'), aside }),
   z.object({ ...moved, type: z.literal('deleted-remote') }),
-  /** `copy`: the path of the version that did not keep the name. */
+  /**
+   * An earlier version was put back here; what went to the bucket is told by a record of its own.
+   * `of`: the run that was taken back.
+   */
+  z.object({ ...moved, type: z.literal('restored'), aside, of: z.optional(z.string()) }),
+  /**
+   * `copy`: the path of the version that did not keep the name. `reopened`: the choice that had ended
+   * it was taken back.
+   */
   z.object({
     ...{ ...common, type: z.literal('conflict'), path: z.string(), copy: z.string() },
     ...{ kept: z.enum(['local', 'cloud']), open: z.boolean() },
+    reopened: z.optional(z.boolean()),
   }),
   /**
    * A person chose: whose version has the name now. `aside`: where the other one lies in the trash;
-   * with `both` it has the name `other`.
+   * with `both` it has the name `other`. `changes`: what that did to names here. `conflict`: what
+   * was known of it while it was open.
    */
   z.object({
     ...{ ...common, type: z.literal('resolved'), path: z.string(), copy: z.string() },
     ...{ kept: z.enum(['local', 'cloud', 'both']), other: z.nullable(z.string()) },
-    aside: z.optional(z.string()),
+    ...{ aside, changes: z.optional(z.array(z.object(replaced))) },
+    conflict: z.optional(z.object({ kept: z.enum(['local', 'cloud']), open: z.boolean() })),
   }),
   /** The end of a run, after its moves. `error` is the code of what ended it early. */
   z.object({

@@ -40,7 +40,7 @@ export async function deleteLocal(
 }
 
 /** `rmdir` refuses a folder that is not empty, so nothing that appeared meanwhile is touched. */
-async function removeEmptied(root: string, folder: string): Promise<void> {
+export async function removeEmptied(root: string, folder: string): Promise<void> {
   for (let each = folder; each !== root && each.startsWith(root); each = dirname(each)) {
     try {
       if ((await readdir(each)).length > 0) return;

@@ -70,10 +70,32 @@ export async function fetchVersion(
   const target = await run.root.pathOf(path, { createFolders: true });
   const temporary = temporaryBeside(target);
   await run.journal.write({ type: 'temporary', file: temporary });
+  const fetched = await fetchInto(run, path, temporary, { known });
+  return typeof fetched === 'object' ? { temporary, target, ...fetched } : fetched;
+}
+
+interface WantedObject {
+  /** Nothing has to be brought if the object is this very version. */
+  known?: BaselineEntry | null;
+  /** As the bucket was then, in nanoseconds since the epoch. */
+  at?: string | undefined;
+}
+
+/**
+ * Downloads an object into a file that does not exist yet, verifies and syncs it. Undefined, with no
+ * file, when there is no such object.
+ *
+ * @throws S3RequestError
+ */
+export async function fetchInto(
+  run: RunContext,
+  key: string,
+  temporary: string,
+  wanted: WantedObject,
+): Promise<{ entry: BaselineEntry; modifiedMs: number } | 'known' | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const fetched = await fetchOnce(run, path, temporary, known);
-      return fetched === 'known' ? fetched : { temporary, target, ...fetched };
+      return await fetchOnce(run, key, temporary, wanted);
     } catch (error) {
       await rm(temporary, { force: true });
       if (isS3Failure(error, 'not-found')) return undefined;
@@ -87,9 +109,9 @@ async function fetchOnce(
   run: RunContext,
   key: string,
   temporary: string,
-  known: BaselineEntry | null,
+  { known = null, at }: WantedObject,
 ): Promise<{ entry: BaselineEntry; modifiedMs: number } | 'known'> {
-  const { head, body } = await run.s3.get(key, run.signal);
+  const { head, body } = await run.s3.get(key, run.signal, at);
   if (known !== null && head.etag === etagOf(known)) {
     // Told of by an event that came late, or put back since the listing.
     body.destroy();
@@ -146,10 +168,11 @@ export async function placeFetched(
   const { target, temporary, entry } = fetched;
   await notePlacing(run, path, fetched);
   if (await addName(temporary, target)) {
+    const before = replaced?.version ?? run.baseline.get(path) ?? null;
     // The name must be on the disk before the baseline says so, or a power cut looks like a delete.
     await syncFolder(dirname(target));
     await settle(run, path, entry);
-    noteDownload(run, path, entry, replaced);
+    noteDownload(run, path, { before, after: entry, aside: replaced?.aside });
     return 'placed';
   }
   if (!(await isExactName(target))) {
@@ -179,16 +202,14 @@ async function notePlacing(
 function noteDownload(
   run: RunContext,
   path: string,
-  entry: BaselineEntry,
-  replaced: { version: BaselineEntry; aside: string } | undefined,
+  moved: { before: BaselineEntry | null; after: BaselineEntry; aside: string | undefined },
 ): void {
-  const { size } = entry;
+  const { before, after, aside } = moved;
+  const { size } = after;
   run.tally.downloaded += 1;
   run.tally.bytesDown += size;
   run.emit({ type: 'downloaded', path, size });
-  const aside = replaced === undefined ? {} : { aside: replaced.aside };
-  const before = replaced?.version ?? null;
-  run.activity.add({ type: 'downloaded', path, before, after: entry, ...aside });
+  run.activity.add({ type: 'downloaded', path, before, after, ...(aside && { aside }) });
 }
 
 /** Invariant 3 of docs/sync.md: the present file goes to the trash, and only if it is the agreed one. */

@@ -4,6 +4,7 @@ import type { S3Client } from '../s3/client.ts';
 import { rescueLateWrites } from './aside.ts';
 import { Activity } from './activity.ts';
 import { readBaseline, setDamagedAside, writeBaseline } from './baseline-file.ts';
+import { snapshotBeforeRisk } from './before-risk.ts';
 import { comparable } from './compared-sides.ts';
 import { executePlan } from './execute.ts';
 import { Journal, restartJournal } from './journal.ts';
@@ -156,6 +157,7 @@ async function syncOnce(
   const { plan: approved } = permission;
   run.strategy = permission.conflicts;
   if (checkAccess && !scan.accessFile && options.approve === undefined) throw accessCheckFailed();
+  await snapshotBeforeRisk(run, approved, options);
   announce(run, approved);
   await around.afterPlan?.();
   if (approved.actions.length > 0) {

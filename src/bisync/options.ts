@@ -23,6 +23,8 @@ export interface BisyncOptions {
   resync?: boolean;
   /** Id of a stored plan: do exactly that, guards included in the approval. */
   approve?: string | undefined;
+  /** Gives the bucket's present state a name, before a run that a person had to allow; returns it. */
+  takeSnapshot?: ((name: string) => Promise<string>) | undefined;
   /** How much of what is replaced and deleted here is kept. */
   trash?: TrashBounds | undefined;
   /** How long to wait for another process that is at work on this folder, in milliseconds. */

@@ -25,7 +25,10 @@ export interface PairLockOptions {
  *
  * @throws LockHeldError
  */
-export async function lockPair(pair: Pair, options: PairLockOptions): Promise<Lock> {
+export async function lockPair(
+  pair: Pick<Pair, 'folder'>,
+  options: PairLockOptions,
+): Promise<Lock> {
   const { command, clock, signal } = options;
   const path = join(pair.folder, 'lock');
   try {

@@ -69,13 +69,21 @@ export function openOnRecord(records: readonly ActivityRecord[]): OpenConflict[]
       if (record.open) open.set(copy, { path, copy, kept, at, open: true });
       else open.delete(copy);
     } else if (record.type === 'resolved') open.delete(record.copy);
-    else if (record.type === 'deleted-local' || record.type === 'deleted-remote') {
+    else if (isDeletion(record)) {
       for (const { path, copy } of open.values()) {
         if (path === record.path || copy === record.path) open.delete(copy);
       }
     }
   }
   return [...open.values()];
+}
+
+function isDeletion(
+  record: ActivityRecord,
+): record is Extract<ActivityRecord, { type: 'deleted-local' | 'deleted-remote' | 'restored' }> {
+  const { type } = record;
+  if (type === 'restored') return record.after === null;
+  return type === 'deleted-local' || type === 'deleted-remote';
 }
 
 export async function writeMemory(pairFolder: string, memory: PairMemory): Promise<void> {

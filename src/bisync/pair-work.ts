@@ -15,21 +15,28 @@ import type { RunContext } from './run-context.ts';
 import { SyncedRoot } from './synced-root.ts';
 import type { BaselineEntry } from './versions.ts';
 
+type PairWorkOptions = Pick<
+  BisyncOptions,
+  'access' | 'localRoot' | 'command' | 'waitMs' | 'signal' | 'dryRun'
+>;
+
 /**
  * Changes single files of a pair outside of a run, under its lock and with all that guards a run:
  * conditions, journal, trash, the look at the root. What was settled is folded into the baseline.
+ *
+ * With `dryRun` nothing of the pair changes as long as the work changes nothing.
  *
  * @param work gets the pair's memory and returns what is to be remembered of it
  * @throws LockHeldError when another process is at work on this folder for longer than `waitMs`
  * @throws AbortError `halted-marker-missing` (78)
  */
 export async function workOnPair<T>(
-  options: Pick<BisyncOptions, 'access' | 'localRoot' | 'command' | 'waitMs' | 'signal'>,
+  options: PairWorkOptions,
   host: Host,
   work: (run: RunContext, memory: PairMemory) => Promise<{ memory: PairMemory; result: T }>,
   deps: { s3?: S3Client } = {},
 ): Promise<T> {
-  const { access, localRoot, signal, command = 'cloud' } = options;
+  const { access, localRoot, signal, command = 'cloud', dryRun = false } = options;
   const { clock } = host;
   const pair = await openPair(host, access, localRoot);
   const lock = await lockPair(pair, { command, clock, waitMs: options.waitMs ?? 0, signal });
@@ -38,8 +45,8 @@ export async function workOnPair<T>(
   let run: RunContext | undefined;
   try {
     const root = await SyncedRoot.open(pair);
-    const ready = await makeReady({ access }, pair, { s3, now: clock.now() });
-    const { stored, leftovers } = await storedState(pair, {});
+    const ready = await makeReady({ access, dryRun }, pair, { s3, now: clock.now() });
+    const { stored, leftovers } = await storedState(pair, { dryRun });
     const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);
     const runId = `${new Date(clock.now()).toISOString().replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`;
     const activity = new Activity(pair.folder, runId, () => clock.now());
@@ -47,6 +54,7 @@ export async function workOnPair<T>(
     run = await runContext({ access, signal }, pair, around, {
       ...{ profile: PROFILES.safe, baseline, ready, root },
     });
+    if (dryRun) return (await work(run, await readMemory(pair.folder))).result;
     await tidyLocalRoot(run, leftovers);
     const result = await workAndRemember(run, work);
     // A cut run may have sent what nobody knows the end of; the next run looks at all of it.

@@ -89,7 +89,7 @@ export async function openPair(
   );
   const folder = pairFolder(host, id);
   await ensurePrivateFolder(folder);
-  const trash = join(host.places.data, 'trash', id);
+  const trash = trashFolder(host, id);
   return { id, root, tenant, bucket: access.bucket, folder, trash };
 }
 
@@ -140,6 +140,11 @@ function contains(outer: string, inner: string): boolean {
 /** Where the state of a pair is kept. */
 export function pairFolder(host: Host, id: string): string {
   return join(host.places.state, 'pairs', id);
+}
+
+/** Where the replaced and deleted files of a pair go. */
+export function trashFolder(host: Host, id: string): string {
+  return join(host.places.data, 'trash', id);
 }
 
 /** All pairs of this machine; a record that cannot be read is left out. */

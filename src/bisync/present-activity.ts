@@ -40,6 +40,10 @@ function wordsOf(record: ActivityRecord): { what: string; size: string } {
       return { what: 'deleted here', size: sizeText(record.before?.size) };
     case 'deleted-remote':
       return { what: 'deleted in the cloud', size: sizeText(record.before?.size) };
+    case 'restored':
+      return record.after === null
+        ? { what: 'taken back', size: sizeText(record.before?.size) }
+        : { what: 'restored', size: sizeText(record.after.size) };
     case 'conflict':
       return { what: record.open ? 'conflict' : 'kept twice', size: '' };
     case 'resolved':
@@ -54,6 +58,6 @@ function sizeText(bytes: number | undefined): string {
 }
 
 /** `2026-11-25 18:04:31` in the time of this place: it sorts, and has no weekday to translate. */
-function localTime(at: string): string {
+export function localTime(at: string): string {
   return new Date(at).toLocaleString('sv-SE');
 }

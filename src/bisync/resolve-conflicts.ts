@@ -1,28 +1,22 @@
 import { dirname } from 'node:path';
-import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { syncFolder } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
-import { createS3Client, type S3Client } from '../s3/client.ts';
-import { S3RequestError } from '../s3/errors.ts';
-import type { BucketAccess } from '../session/bucket-access.ts';
+import type { S3Client } from '../s3/client.ts';
 import { moveAside, nameAside, putBack } from './aside.ts';
 import { mustBeKnown } from './check.ts';
 import { chosenConflicts } from './choose-conflicts.ts';
 import { listConflicts, type FileConflict } from './conflict-list.ts';
-import { deleteRemote } from './delete.ts';
-import { storageEnding } from './endings.ts';
 import { hashStable } from './local-file.ts';
 import { keptPath, machineName, originalOfConflict } from './names.ts';
+import { Bucket } from './follow-bucket.ts';
 import type { BisyncOptions } from './options.ts';
 import { workOnPair } from './pair-work.ts';
 import { storedStatus, writeStatus } from './pair.ts';
-import type { PairMemory } from './pair-memory.ts';
+import type { OpenConflict, PairMemory } from './pair-memory.ts';
 import { problemOf } from './path-failure.ts';
 import { PathProblem, type Problem } from './problems.ts';
-import { renewedAccess } from './renew-access.ts';
 import type { RunContext } from './run-context.ts';
-import { uploadFile } from './upload.ts';
 
 export const KEEP = ['local', 'cloud', 'both', 'newer'] as const;
 export type Keep = (typeof KEEP)[number];
@@ -74,6 +68,7 @@ export async function resolveConflicts(
   const options = { access, localRoot, waitMs, signal, command: 'cloud conflicts resolve' };
   const work = async (run: RunContext, memory: PairMemory): Promise<Worked> => {
     const { root } = run.pair;
+    const openBefore = new Map(memory.openConflicts.map((each) => [each.copy, each]));
     const all = await listConflicts(root, memory.openConflicts, gitignore === true);
     const chosen = await chosenConflicts(root, all, paths, keep);
     const resolved: Resolved[] = [];
@@ -81,7 +76,8 @@ export async function resolveConflicts(
     const bucket = new Bucket(run, request);
     for (const conflict of chosen) {
       try {
-        resolved.push(await resolveOne(run, conflict, keep, bucket));
+        const known = openBefore.get(conflict.copy);
+        resolved.push(await resolveOne(run, conflict, { keep, bucket, known }));
       } catch (error) {
         signal?.throwIfAborted();
         problems.push(problemOf(conflict.path, error));
@@ -106,19 +102,19 @@ interface Worked {
 async function resolveOne(
   run: RunContext,
   conflict: FileConflict,
-  keep: Keep,
-  bucket: Bucket,
+  { keep, bucket, known }: { keep: Keep; bucket: Bucket; known: OpenConflict | undefined },
 ): Promise<Resolved> {
   const { path, copy, sides } = conflict;
+  const was = known && { conflict: { kept: known.kept, open: known.open } };
   if (keep === 'both') {
-    const other = await keepBoth(run, conflict);
-    run.activity.add({ type: 'resolved', path, copy, kept: 'both', other });
+    const { other, changes } = await keepBoth(run, conflict);
+    run.activity.add({ type: 'resolved', path, copy, kept: 'both', other, changes, ...was });
     return { path, copy, kept: 'both', other, synced: await bucket.follow(other, copy) };
   }
   const kept = keep === 'newer' ? newerOf(conflict) : keep;
   const inPlace = sides[kept].path === path;
-  const aside = inPlace ? await discard(run, copy) : await giveName(run, path, copy);
-  run.activity.add({ type: 'resolved', path, copy, kept, other: null, aside });
+  const done = inPlace ? await discard(run, copy) : await giveName(run, path, copy);
+  run.activity.add({ type: 'resolved', path, copy, kept, other: null, ...done, ...was });
   const synced = await bucket.follow(inPlace ? null : path, copy);
   return { path, copy, kept, other: null, synced };
 }
@@ -128,21 +124,33 @@ function newerOf({ path, newer }: FileConflict): 'local' | 'cloud' {
   throw new PathProblem('failed', `both versions of ${path} are of the same time; choose one`);
 }
 
-/** Into the trash with it, as it is on the disk now. Returns where it lies. */
-async function discard(run: RunContext, path: string): Promise<string> {
-  const target = await run.root.pathOf(path);
-  const aside = await takeAside(run, path, target);
-  await syncFolder(dirname(target));
-  await run.journal.write({ type: 'aside-done', aside });
-  return aside;
+interface KeptVersion {
+  size: number;
+  md5: string;
 }
 
-/** The copy takes the name of the file, which goes into the trash. Returns where it lies. */
-async function giveName(run: RunContext, path: string, copy: string): Promise<string> {
+/** What a choice did to names here, and where the version lies that has none any more. */
+interface Done {
+  aside: string;
+  changes: { path: string; before: KeptVersion | null; after: KeptVersion | null }[];
+}
+
+/** Into the trash with it, as it is on the disk now. */
+async function discard(run: RunContext, path: string): Promise<Done> {
   const target = await run.root.pathOf(path);
-  const aside = await takeAside(run, path, target);
+  const { aside, version } = await takeAside(run, path, target);
+  await syncFolder(dirname(target));
+  await run.journal.write({ type: 'aside-done', aside });
+  return { aside, changes: [{ path, before: version, after: null }] };
+}
+
+/** The copy takes the name of the file, which goes into the trash. */
+async function giveName(run: RunContext, path: string, copy: string): Promise<Done> {
+  const target = await run.root.pathOf(path);
+  const { aside, version: before } = await takeAside(run, path, target);
+  let after: KeptVersion;
   try {
-    await moveCopy(run, copy, async (file) => {
+    after = await moveCopy(run, copy, async (file) => {
       if (!(await nameAside(run, file, target))) throw changedMeanwhile(path);
       return target;
     });
@@ -151,7 +159,8 @@ async function giveName(run: RunContext, path: string, copy: string): Promise<st
     throw error;
   }
   await run.journal.write({ type: 'aside-done', aside });
-  return aside;
+  const moved = { path: copy, before: after, after: null };
+  return { aside, changes: [{ path, before, after }, moved] };
 }
 
 /**
@@ -164,9 +173,9 @@ async function moveCopy(
   run: RunContext,
   copy: string,
   place: (file: string) => Promise<string>,
-): Promise<void> {
+): Promise<KeptVersion> {
   const source = await run.root.pathOf(copy);
-  const aside = await takeAside(run, copy, source);
+  const { aside, version } = await takeAside(run, copy, source);
   try {
     await syncFolder(dirname(await place(aside)));
   } catch (error) {
@@ -176,83 +185,37 @@ async function moveCopy(
   await run.journal.write({ type: 'aside-done', aside });
   // Nothing in the trash: it has a name.
   run.tally.asides = run.tally.asides.filter((each) => each.aside !== aside);
+  return version;
 }
 
-async function takeAside(run: RunContext, path: string, target: string): Promise<string> {
+async function takeAside(
+  run: RunContext,
+  path: string,
+  target: string,
+): Promise<{ aside: string; version: KeptVersion }> {
   const local = await hashStable(target, run.wait);
   const aside = local === undefined ? undefined : await moveAside(run, path, target, local);
-  if (aside === undefined) throw changedMeanwhile(path);
-  return aside;
+  if (local === undefined || aside === undefined) throw changedMeanwhile(path);
+  return { aside, version: { size: local.size, md5: local.md5 } };
 }
 
 /** The copy gets a name that says no more of a conflict, never over a file. */
-async function keepBoth(run: RunContext, { path, copy, since }: FileConflict): Promise<string> {
+async function keepBoth(
+  run: RunContext,
+  { path, copy, since }: FileConflict,
+): Promise<{ other: string; changes: Done['changes'] }> {
   const named = originalOfConflict(copy);
   const [machine, date] = [named?.machine ?? machineName(), named?.date ?? since.slice(0, 10)];
   let other = '';
-  await moveCopy(run, copy, async (file) => {
+  const version = await moveCopy(run, copy, async (file) => {
     for (let number = 1; ; number += 1) {
       other = keptPath(path, machine, date, number);
       const target = await run.root.pathOf(other);
       if (await nameAside(run, file, target)) return target;
     }
   });
-  return other;
-}
-
-/** The other side, which follows what was chosen here. */
-class Bucket {
-  readonly #run: RunContext;
-  #access: BucketAccess;
-  /** Taken away once it was used: another key is asked for once. */
-  #renew: ResolveRequest['renewAccess'];
-
-  constructor(run: RunContext, { access, renewAccess }: ResolveRequest) {
-    this.#run = run;
-    this.#access = access;
-    this.#renew = renewAccess;
-  }
-
-  /** New content first, then what is gone. False when it has to wait for the next run. */
-  async follow(changed: string | null, gone: string): Promise<boolean> {
-    try {
-      return await this.#follow(changed, gone);
-    } catch (error) {
-      this.#run.signal?.throwIfAborted();
-      if (error instanceof S3RequestError) {
-        return (await this.#takeAnotherKey(error)) && this.follow(changed, gone);
-      }
-      if (error instanceof PathProblem) return false;
-      throw error;
-    }
-  }
-
-  async #follow(changed: string | null, gone: string): Promise<boolean> {
-    const run = this.#run;
-    if (changed !== null) {
-      const outcome = await uploadFile(run, changed, run.baseline.get(changed) ?? null);
-      if (outcome !== 'written') return false;
-    }
-    const agreed = run.baseline.get(gone);
-    return agreed === undefined || (await deleteRemote(run, gone, agreed)) === 'deleted';
-  }
-
-  async #takeAnotherKey(failure: S3RequestError): Promise<boolean> {
-    const { remedy, error } = storageEnding(failure);
-    const renew = this.#renew;
-    if (remedy !== 'renew-access' || renew === undefined) return false;
-    this.#renew = undefined;
-    try {
-      this.#access = await renewedAccess(this.#access, error, renew);
-    } catch (refusal) {
-      // The next run says why; what was chosen holds.
-      if (refusal instanceof AbortError) return false;
-      throw refusal;
-    }
-    this.#run.s3.close();
-    this.#run.s3 = createS3Client(this.#access);
-    return true;
-  }
+  const moved = { path: copy, before: version, after: null };
+  return { other, changes: [moved, { path: other, before: null, after: version }] };
 }
 
 /** The pair is no longer in conflict when the last one is resolved. */

@@ -20,6 +20,8 @@ export type BisyncEvent =
   | { type: 'scanning'; runId: string; root: string; bucket: string }
   /** rclone could not list both sides, for this reason; they were listed without it. */
   | { type: 'without-rclone'; reason: string }
+  /** Taken before a run that a person had to allow; `version` is null where it could not be. */
+  | { type: 'snapshot'; name: string; version: string | null; reason: string | null }
   | { type: 'planned'; actions: number; bytes: number }
   /** Twice a second while files move. */
   | ({ type: 'progress' } & Progress)

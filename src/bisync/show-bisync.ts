@@ -25,6 +25,12 @@ export function showBisync(
       case 'scanning':
         screen.draw([`Comparing ${event.root} with ${event.bucket} …`]);
         return;
+      case 'snapshot':
+        screen.aside(() => {
+          if (event.version !== null) out.note(`The bucket as it was is snapshot "${event.name}".`);
+          else out.warn(`No snapshot of the bucket was taken first: ${event.reason ?? ''}`);
+        });
+        return;
       case 'planned':
         screen.aside(() =>
           out.detail(`${count(event.actions, 'change')}, ${formatBytes(event.bytes)}`),

@@ -40,17 +40,19 @@ export async function syncContext(
   onEvent: (event: BisyncEvent) => void,
 ): Promise<BisyncResult> {
   const { session, path, profile, conflicts, gitignore, ...options } = request;
-  const [target, settings] = await Promise.all([
-    openTarget({ session, path, signal: request.signal }, host),
+  const [{ session: opened, target }, settings] = await Promise.all([
+    openSyncing({ session, path, signal: request.signal }, host),
     syncSettings(host),
   ]);
+  const takeSnapshot = async (name: string): Promise<string> =>
+    (await opened.api.createSnapshot({ name })).version;
   const chosen = {
     profile: profile ?? settings.profile ?? DEFAULT_PROFILE,
     conflicts: conflicts ?? settings.conflicts,
     gitignore: gitignore ?? settings.gitignore,
   };
   const trash = trashBoundsFrom(host.env);
-  return runBisync({ ...options, ...chosen, ...target, trash }, host, onEvent);
+  return runBisync({ ...options, ...chosen, ...target, trash, takeSnapshot }, host, onEvent);
 }
 
 /** Compares the folder of a context with its bucket. @throws as `checkBothSides` */

@@ -114,7 +114,7 @@ async function runFolders(folder: string): Promise<RunFolder[]> {
 }
 
 /** When a run began, from its id (`20261122T091500123Z-ab12cd`); undefined when it is none. */
-function timeOfRun(runId: string): number | undefined {
+export function timeOfRun(runId: string): number | undefined {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-[0-9a-f]{6}$/.exec(runId);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, ms] = match;
@@ -142,12 +142,15 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function removeIfEmpty(folder: string): Promise<void> {
+/** @returns whether it is gone */
+export async function removeIfEmpty(folder: string): Promise<boolean> {
   try {
     await rmdir(folder);
+    return true;
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY')) {
       throw error;
     }
+    return false;
   }
 }

@@ -36,12 +36,13 @@ export async function uploadFile(
     const outcome = await putVersion(run, path, copy, replaces);
     if (outcome.type === 'differs') return 'differs';
     const { size, md5 } = copy;
+    const before = replaces ?? run.baseline.get(path) ?? null;
     await settle(run, path, { size, md5, etag: keptEtag(outcome.etag, md5) });
     run.tally.uploaded += 1;
     run.tally.bytesUp += size;
     run.emit({ type: 'uploaded', path, size });
     const after = { size, md5, etag: outcome.etag };
-    run.activity.add({ type: 'uploaded', path, before: replaces, after });
+    run.activity.add({ type: 'uploaded', path, before, after });
     return 'written';
   } finally {
     await copy.dispose();

@@ -11,6 +11,7 @@ export interface HelpTopic {
 export const HELP_TOPICS: readonly HelpTopic[] = [
   { name: 'mount-vs-bisync', summary: 'Which of the two to use.' },
   { name: 'profiles', summary: 'safe, balanced and fast.' },
+  { name: 'undo', summary: 'Earlier versions: find them, have them back.' },
   { name: 'environment', summary: 'Variables that stand for flags.' },
   { name: 'exit-codes', summary: 'What scripts can rely on.' },
   { name: 'formatting', summary: 'Tables, TSV, JSON, colours.' },
