@@ -4,7 +4,8 @@
  *
  * How long a save takes to the bucket and to another device, by `cloud bisync --watch` (the built
  * binary, two devices, its shipped settle time, no warm-up) and by SPEC-8's loop of `rclone bisync`.
- * Taken by this process, which verifies the content. Prints Markdown.
+ * Taken by this process, which verifies the content. Prints Markdown, and on stderr how far it is; on a
+ * quiet machine some 25 minutes.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
@@ -212,6 +213,12 @@ function lagCell(lags: readonly number[]): string {
 type Name = 'cloud bisync --watch' | 'SPEC-8 loop';
 
 async function measure(name: Name, count: number): Promise<number[]> {
+  const note = (what: string): void => {
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+    process.stderr.write(
+      `${minutes} min: ${name}, ${count.toLocaleString('en-US')} files: ${what}\n`,
+    );
+  };
   const work = await mkdtemp(join(tmpdir(), 'cloud-bench-'));
   const ours = name === 'cloud bisync --watch';
   const server = await startTestServer({ tenants: [ours ? 'ours' : 'theirs'] });
@@ -225,19 +232,24 @@ async function measure(name: Name, count: number): Promise<number[]> {
       bucket,
       homes.map((home) => join(home, 'notes')),
     );
-    for (const [index, home] of homes.entries()) {
-      const first = index === 0;
-      devices.push(
-        await (ours ? watching(server, home, rclone) : looping(server, home, rclone, { first })),
-      );
+    note('filled');
+    if (ours) {
+      devices.push(...(await Promise.all(homes.map((home) => watching(server, home, rclone)))));
+    } else {
+      for (const [index, home] of homes.entries()) {
+        devices.push(await looping(server, home, rclone, { first: index === 0 }));
+      }
     }
+    note('synced for the first time');
     server.objectStore.faults.set({ latencyMs: LATENCY_MS });
     const starts: number[] = [];
     for (const device of devices) starts.push(await device.start());
+    note('started');
     const [a, b] = devices as [BenchDevice, BenchDevice];
     const lags = ours
       ? await oneByOne(count, bucket, a, b)
       : await allAtOnce(Number(options['loop-saves']), bucket, a, b);
+    note('saved');
     const atRest = ours ? await idle(server, devices) : ['–', '–', '–'];
     const cells = [
       ...[name, count.toLocaleString('en-US'), String(lags.toBucket.length)],
@@ -260,9 +272,9 @@ async function measure(name: Name, count: number): Promise<number[]> {
   }
 }
 
+const began = performance.now();
 const load = (): string => loadavg()[0]?.toFixed(1) ?? '';
 const cores = cpus();
-const began = performance.now();
 process.stdout.write(
   `${cores.length} × ${cores[0]?.model ?? ''}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, ` +
     `rclone ${(await realRclone()).version}, storage latency ${LATENCY_MS} ms, load ${load()}; ` +
@@ -272,7 +284,8 @@ process.stdout.write(
 );
 const medians: number[][] = [];
 for (const count of list(options.sizes)) medians.push(await measure('cloud bisync --watch', count));
-for (const count of list(options['loop-sizes'])) await measure('SPEC-8 loop', count);
+// Side by side: most of what they measure is the minute between two rounds.
+await Promise.all(list(options['loop-sizes']).map((count) => measure('SPEC-8 loop', count)));
 const flat = [0, 1].map((index) => {
   const values = medians.map((each) => each[index] ?? 0);
   return `${(Math.max(...values) / Math.min(...values)).toFixed(2)} ×`;

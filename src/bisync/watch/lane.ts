@@ -33,8 +33,8 @@ export interface LaneOutcome {
 }
 
 const PARALLEL = 8;
-/** Two looks at a file so far apart tell whether it is growing. */
-const GROWS_WITHIN_MS = 50;
+/** Two looks at a file so far apart tell whether it is growing: logs are often written ten times a second. */
+const GROWS_WITHIN_MS = 120;
 /** A file that grows without end is sent this often all the same. */
 const GROWING_MS = 30_000;
 
@@ -55,6 +55,7 @@ export async function takeLane(
   return lane.outcome;
 }
 
+type Looked = Exclude<Found, { type: 'file' }> | { type: 'file'; size: number; inode: number };
 type Job = { hint: LocalHint | RemoteHint; work: () => Promise<void> };
 
 class Lane {
@@ -115,7 +116,7 @@ class Lane {
     const verdict = judgeLocal(path, found, agreed, this.#rules);
     if (typeof verdict === 'object') this.outcome.runs.add(verdict.run);
     if (verdict !== 'lane' || found.type !== 'file') return undefined;
-    if (hint.restless && (await this.#grows(file, found.size))) {
+    if (hint.restless && (await this.#grows(file, found))) {
       if (this.#run.now() - hint.first < GROWING_MS) {
         this.outcome.again.push({ hint, until: this.#run.now() + LONGEST_MS });
         return undefined;
@@ -139,10 +140,11 @@ class Lane {
     return false;
   }
 
-  async #grows(file: string, size: number): Promise<boolean> {
+  /** The same file, and more in it. An editor that saves all the time puts another in its place. */
+  async #grows(file: string, before: { size: number; inode: number }): Promise<boolean> {
     await this.#run.wait(GROWS_WITHIN_MS);
     const found = await look(file);
-    return found.type === 'file' && found.size > size;
+    return found.type === 'file' && found.inode === before.inode && found.size > before.size;
   }
 
   /** New names that other systems mix up are a run's to judge, which knows all names. */
@@ -197,10 +199,11 @@ class Lane {
   }
 }
 
-async function look(file: string): Promise<Found> {
+async function look(file: string): Promise<Looked> {
   try {
     const entry = await lstat(file);
-    return entry.isFile() ? { type: 'file', size: entry.size } : { type: 'other' };
+    if (!entry.isFile()) return { type: 'other' };
+    return { type: 'file', size: entry.size, inode: entry.ino };
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return { type: 'missing' };
     throw error;

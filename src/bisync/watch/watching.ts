@@ -333,14 +333,14 @@ export class Watching {
     }
     this.#retry.succeeded();
     this.#guarded = false;
-    if (result.movedOn.length > 0) {
+    if (movedUnderneath(result)) {
       this.#movedOnInRow += 1;
       const wait = Math.min(DELETE_AFTER_MS * 2 ** this.#movedOnInRow, 60_000);
       this.agenda.needRun('moved-on', this.#now() + wait);
     } else this.#movedOnInRow = 0;
-    const { problems, movedOn, openConflicts } = result;
+    const { problems, openConflicts } = result;
     const about = { problems, openConflicts, changes: this.#parts.board.changes };
-    if (!this.flushes.ran({ startedAt, whole: movedOn.length === 0, ...about })) {
+    if (!this.flushes.ran({ startedAt, whole: !movedUnderneath(result), ...about })) {
       this.agenda.needRun('flush', this.#now());
     }
   }
@@ -431,6 +431,11 @@ export class Watching {
     this.compare('woke');
     this.#retry.soon(this.#now());
   }
+}
+
+/** Something changed while the run went on, a folder's name for instance: another one has it. */
+function movedUnderneath({ movedOn, problems }: BisyncResult): boolean {
+  return movedOn.length > 0 || problems.some(({ reason }) => reason === 'changing');
 }
 
 function isGuard(error: unknown): boolean {

@@ -126,56 +126,6 @@ describe('storms', () => {
     await vi.waitFor(async () => expect((await b.files()).size).toBe(301), soon);
     await equal(bucket, a, b);
   });
-
-  it('another branch is checked out, and again, while it is being synced', async () => {
-    const branch = (name: string): [string, string][] =>
-      Array.from({ length: 75 }, (_, each) => [
-        ...[each % 6 === 0 ? `${name}/own-${each}.md` : `src/${each}.md`, `${name} ${each}`],
-      ]) as [string, string][];
-    const { bucket, a, b, first, second } = await pairOf(Object.fromEntries(branch('main')));
-    for (const [from, to] of [
-      ['main', 'topic'],
-      ['topic', 'main'],
-      ['main', 'other'],
-    ] as const) {
-      await rm(join(a.root, from), { recursive: true, force: true });
-      for (const [path, content] of branch(to)) {
-        // As git does: away with the old, a new file in its place.
-        await rm(join(a.root, path), { force: true });
-        await a.write(path, content);
-      }
-    }
-    await vi.waitFor(async () => expect(await b.files()).toEqual(new Map(branch('other'))), soon);
-    await equal(bucket, a, b);
-    await idle(first, second);
-    expect([...a.told, ...b.told].filter(({ type }) => type === 'conflict')).toEqual([]);
-  });
-
-  it('an editor saves every 100 ms, another program lets a file grow, a folder is renamed', async () => {
-    const { bucket, a, b, first, second } = await pairOf({
-      'a.md': '0',
-      'dir/x.md': 'x',
-      'grow.log': '',
-    });
-    let grown = '';
-    for (let save = 1; save <= 40; save += 1) {
-      await a.write('.a.md.swp', `${save}`);
-      await rename(join(a.root, '.a.md.swp'), join(a.root, 'a.md'));
-      grown += `${save}\n`.repeat(500);
-      await writeFile(join(a.root, 'grow.log'), grown);
-      await a.write('dir/large.bin', `${save}`.repeat(100_000));
-      if (save === 20) await rename(join(a.root, 'dir'), join(a.root, 'moved'));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    await vi.waitFor(async () => expect(await b.read('a.md')).toBe('40'), soon);
-    await vi.waitFor(async () => expect(await b.read('grow.log')).toBe(grown), soon);
-    await equal(bucket, a, b);
-    await idle(first, second);
-    expect([...(await a.files()).keys()].sort()).toEqual([
-      ...['a.md', 'dir/large.bin', 'grow.log', 'moved/large.bin', 'moved/x.md'],
-    ]);
-    expect([...a.told, ...b.told].filter(({ type }) => type === 'conflict')).toEqual([]);
-  });
 });
 
 describe('a watcher', () => {
