@@ -14,6 +14,7 @@ import type { Floods } from './identity/floods.ts';
 import type { ProviderKeys } from './identity/issuers/provider.ts';
 import type { Passwords } from './identity/passwords.ts';
 import type { RateLimits } from './identity/rate-limits.ts';
+import type { JobRunner } from './jobs/runner.ts';
 import { useAuthentication } from './plugins/authentication.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
@@ -26,6 +27,7 @@ import { authRoutes } from './routes/auth.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { eventRoutes } from './routes/events.ts';
 import { issuerRoutes } from './routes/issuers.ts';
+import { jobRoutes } from './routes/jobs.ts';
 import { memberRoutes } from './routes/members.ts';
 import { mountRoutes } from './routes/mount.ts';
 import { oauthRoutes } from './routes/oauth.ts';
@@ -59,6 +61,9 @@ export interface AppDeps {
   trustedProxies: string[];
   bucketPrefix: string;
   bus: EventBus;
+  /** Whether this process hears of what other server processes publish. */
+  isListening: () => boolean;
+  jobs: JobRunner;
   webhookFor: WebhookFor;
   webhookToken: (tenantId: string) => string;
   /** Whether the sync address of a tenant may be in a private network. */
@@ -107,6 +112,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   auditRoutes(app, deps, guards);
   signingKeyRoutes(app, deps, guards);
   issuerRoutes(app, deps, guards);
+  jobRoutes(app, deps, guards);
   mountRoutes(app, deps, guards);
   snapshotRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);

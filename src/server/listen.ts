@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { adminTokenFile } from '../api/contract/local-server.ts';
 import { isErrno } from '../platform/atomic-file.ts';
@@ -14,23 +14,24 @@ import { AuditTrail } from './domain/audit-trail.ts';
 import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
-import { recover, type RecoveryReport } from './domain/recovery.ts';
+import type { DeletionReport, UnfinishedReport } from './domain/recovery.ts';
 import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
-import { keepTenants } from './domain/tenant-upkeep.ts';
 import { TenantAccess } from './domain/tenant-access.ts';
 import { Purges } from './domain/tenant-purge.ts';
 import { ServerStartError } from './errors.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
-import { LocalEventBus } from './events/event-bus.ts';
-import { EventLog } from './events/event-log.ts';
 import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
-import { keepEvents } from './events/upkeep.ts';
+import { openEvents } from './events/open-events.ts';
 import { webhookToken } from './events/webhook.ts';
 import { Floods } from './identity/floods.ts';
 import { ProviderKeys } from './identity/issuers/provider.ts';
 import { Passwords } from './identity/passwords.ts';
 import { RateLimits } from './identity/rate-limits.ts';
 import { keepIdentity } from './identity/upkeep.ts';
+import type { JobReport } from './jobs/job.ts';
+import { JobRunner } from './jobs/runner.ts';
+import { serverJobs } from './jobs/server-jobs.ts';
+import type { Logger } from './logger.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
@@ -56,15 +57,19 @@ export interface RunningServer {
   adminTokenFile: string | null;
   /** The object store in this process, if it is one. */
   objectStore: StorageHandle['objectStore'];
-  /** Finishes what an earlier run left; also done at start and every minute. */
-  recover(): Promise<RecoveryReport>;
-  /** Notifications, announcements, counted refusals, what is old; also done every minute. */
+  /** Finishes now what an earlier run left; otherwise a job does. */
+  recover(): Promise<UnfinishedReport & DeletionReport>;
+  /** Does now what this process does every minute, and every other job. */
   upkeep(): Promise<void>;
   /** Answers running requests, then closes storage and database. */
   close(): Promise<void>;
 }
 
-const RECOVERY_EVERY_MS = 60_000;
+const UPKEEP_EVERY_MS = 60_000;
+
+const LEFT_BY_A_CRASH = ['unfinished', 'deletion-retry'];
+
+type JobCounts<Report> = JobReport & Report;
 
 /**
  * Starts everything in order: folder, lock, database, keys, storage, leftovers, HTTP. If a step
@@ -76,16 +81,22 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { settings } = options;
   const clock = options.clock ?? systemClock;
   await using opened = new AsyncDisposableStack();
-  const { db, masterKey, keys } = await openState(settings, clock, opened);
+  const { db, postgres, masterKey, keys } = await openState(settings, clock, opened);
+  // This process among all that share the database.
+  const owner = randomUUID();
+  const logger: Logger = {
+    info: (fields, text) => app.log.info(fields, text),
+    warn: (fields, text) => app.log.warn(fields, text),
+    error: (fields, text) => app.log.error(fields, text),
+  };
   const storage = await openStorage(settings, masterKey, clock);
   const { objectStore } = storage;
   const mark = new DeliveryMark(filesIn(settings.dataFolder).deliveryMark);
   opened.defer(() => mark.end(objectStore?.undelivered ?? 0));
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
-  const intents = new Intents(db, clock);
-  const log = new EventLog(db, clock);
-  const bus = new LocalEventBus(log);
+  const { log, bus, isListening } = await openEvents({ db, postgres, clock, keys, logger }, opened);
+  const intents = new Intents(db, clock, owner);
   const recovery = { db, clock, storage: provider, intents };
   const access = new TenantAccess(recovery);
   const purges = new Purges({ ...recovery, bus });
@@ -103,10 +114,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const token = webhookToken(masterKey, tenantId);
     return { url: `${base}/webhooks/tigris/${tenantId}`, token };
   };
+  const jobs = new JobRunner(
+    { db, clock, owner, logger },
+    serverJobs({ ...recovery, ...identity, ...{ access, purges }, bus, log, webhookFor, logger }),
+  );
   const app = buildApp({
     ...recovery,
     ...identity,
     ...{ access, purges },
+    jobs,
+    isListening,
     accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
     keys,
     issuer: () => listening.url,
@@ -131,25 +148,21 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     tokenFile: adminTokenFile(settings.dataFolder),
   });
   logBootstrap(app, seeded);
-  const owner = await seedOwner({ ...identity, db, clock }, settings.seedOwner);
-  if (owner === 'ignored')
+  const first = await seedOwner({ ...identity, db, clock }, settings.seedOwner);
+  if (first === 'ignored')
     app.log.warn('CLOUD_SERVER_ADMIN_USERNAME is ignored: see the audit trail');
-  if (owner === 'seeded') app.log.info('the first owner was made');
-  await runRecovery(app, recovery);
+  if (first === 'seeded') app.log.info('the first owner was made');
+  await jobs.register();
+  opened.defer(() => jobs.stop());
+  for (const name of LEFT_BY_A_CRASH) await jobs.runAgain(name, false).catch(() => undefined);
   const announce = (): Promise<void> => announceLostEvents(db, bus);
   await (objectStore === undefined ? announce() : mark.begin(announce));
   listening.address = await listen(app, settings);
   listening.url = settings.publicUrl ?? listening.address;
-  const upkeep = async (): Promise<void> => {
-    await keepEvents({ ...recovery, log, bus, webhookFor }, app.log);
-    await keepTenants({ access, purges }, app.log);
-    await keepIdentity({ ...identity, db, clock, keys }, app.log);
-  };
-  await watchBuckets(app, settings, upkeep);
-  const timer = setInterval(() => {
-    void runRecovery(app, recovery);
-    void upkeep();
-  }, RECOVERY_EVERY_MS).unref();
+  await watchBuckets(app, settings, jobs);
+  jobs.start();
+  const keep = (): Promise<void> => keepIdentity({ ...identity, keys }, app.log);
+  const timer = setInterval(() => void keep(), UPKEEP_EVERY_MS).unref();
   opened.defer(() => clearInterval(timer));
 
   const running = opened.move();
@@ -159,8 +172,15 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     dataFolder: settings.dataFolder,
     adminTokenFile: seeded.tokenFile,
     objectStore,
-    recover: () => recover(recovery),
-    upkeep,
+    recover: async () => {
+      const cleaned = (await jobs.runAgain('unfinished')) as JobCounts<UnfinishedReport>;
+      const deleted = (await jobs.runAgain('deletion-retry')) as JobCounts<DeletionReport>;
+      return { ...cleaned, ...deleted, postponed: cleaned.postponed + deleted.postponed };
+    },
+    upkeep: async () => {
+      await keep();
+      for (const { name } of await jobs.list()) await jobs.runAgain(name);
+    },
     close: () => running.disposeAsync(),
   };
 }
@@ -171,7 +191,7 @@ function openIdentity(db: Database, clock: Clock, masterKey: Buffer) {
     Buffer.from(hkdfSync('sha256', masterKey, '', purpose, 32));
   return {
     passwords: new Passwords(),
-    limits: new RateLimits(clock),
+    limits: new RateLimits(db, clock),
     floods: new Floods(db, clock),
     trail: new AuditTrail(db, derive('cloud audit seal')),
     userCodeKey: derive('cloud user codes'),
@@ -227,26 +247,13 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
 async function watchBuckets(
   app: FastifyInstance,
   settings: ServerSettings,
-  upkeep: () => Promise<void>,
+  jobs: JobRunner,
 ): Promise<void> {
   if (settings.storage.kind === 'external' && settings.publicUrl === undefined) {
     app.log.warn('CLOUD_SERVER_PUBLIC_URL is not set: the storage cannot notify of changes');
   }
-  const keeping = upkeep();
-  if (settings.storage.kind === 'embedded') await keeping;
-}
-
-async function runRecovery(
-  app: FastifyInstance,
-  deps: Parameters<typeof recover>[0],
-): Promise<void> {
-  try {
-    const report = await recover(deps);
-    if (report.cleaned + report.deleted + report.postponed > 0) app.log.info(report, 'recovery');
-  } catch (err) {
-    // The next round tries again; a server that cannot clean up can still serve.
-    app.log.error({ err }, 'recovery failed');
-  }
+  const setting = jobs.runAgain('notifications', false).catch(() => undefined);
+  if (settings.storage.kind === 'embedded') await setting;
 }
 
 function logBootstrap(app: FastifyInstance, { outcome, reason, tokenFile }: BootstrapResult): void {

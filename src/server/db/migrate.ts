@@ -8,6 +8,7 @@ import { up as identity } from './migrations/0003-identity.ts';
 import { up as administration } from './migrations/0004-administration.ts';
 import { up as issuers } from './migrations/0005-issuers.ts';
 import { up as audit } from './migrations/0006-audit.ts';
+import { up as jobs } from './migrations/0007-jobs.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -27,6 +28,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: 'administration', up: administration },
   { version: 5, name: 'issuers', up: issuers },
   { version: 6, name: 'audit', up: audit },
+  { version: 7, name: 'jobs', up: jobs },
 ];
 
 interface SchemaMigrations {

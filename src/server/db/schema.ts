@@ -24,6 +24,8 @@ export interface Schema {
   issuers: IssuersTable;
   user_identities: UserIdentitiesTable;
   used_id_tokens: UsedIdTokensTable;
+  job_leases: JobLeasesTable;
+  rate_limits: RateLimitsTable;
 }
 
 export interface TenantsTable {
@@ -105,6 +107,8 @@ export interface TenantMountCredentialsTable {
   tigris_deletion_status: Generated<'pending' | 'completed' | 'failed'>;
   deletion_attempts: Generated<number>;
   deletion_last_error: string | null;
+  /** When the deletion at the provider is tried again; null: now. */
+  deletion_due_at: string | null;
   /** The credential whose place this one takes. */
   replaces: string | null;
   /** What the provider has confirmed of the key; `changing` while nobody knows. */
@@ -128,6 +132,9 @@ export interface ProvisioningIntentsTable {
   last_error: string | null;
   /** For whom it counts; null for a rotation, which no limit counts, and for a tenant. */
   created_by: string | null;
+  /** The server process that is at work on it, until `held_until` at the latest. */
+  holder: string | null;
+  held_until: string | null;
 }
 
 export interface SigningKeysTable {
@@ -311,4 +318,29 @@ interface UsedIdTokensTable {
   session_id: string;
   /** From then on the token is too old anyway. */
   expires_at: string;
+}
+
+/** What has to be done from time to time, by one process at a time. */
+export interface JobLeasesTable {
+  name: string;
+  due_at: string;
+  /** The process that does it now, unless `lease_until` is over: then it has died. */
+  owner: string | null;
+  lease_until: string | null;
+  /** Of the last run; `finished_at` of the last that ended. */
+  started_at: string | null;
+  finished_at: string | null;
+  outcome: 'done' | 'failed' | null;
+  error: string | null;
+  report: string | null;
+  runs: Generated<number>;
+  /** In a row. */
+  failures: Generated<number>;
+}
+
+interface RateLimitsTable {
+  /** Which limit, and whose. */
+  key: string;
+  /** Milliseconds since the epoch: when nothing of it is used up any more. */
+  empty_at: number;
 }

@@ -53,12 +53,12 @@ class OneWriterDialect extends SqliteDialect {
   }
 }
 
+const ROW_LOCKS = new Set<string | undefined>(['ForUpdate', 'ForNoKeyUpdate', 'SkipLocked']);
+
 /** `for update` is for PostgreSQL: here a transaction is alone with the whole database. */
 class OneWriterQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
-    if (node.modifier !== 'ForUpdate' && node.modifier !== 'ForNoKeyUpdate') {
-      super.visitSelectModifier(node);
-    }
+    if (!ROW_LOCKS.has(node.modifier)) super.visitSelectModifier(node);
   }
 }
 

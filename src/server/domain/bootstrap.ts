@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { SCOPES } from '../../api/contract/scopes.ts';
 import { formatToken } from '../../api/contract/token.ts';
+import { lockInTransaction } from '../db/dialect.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { Passwords } from '../identity/passwords.ts';
 import { recordAudit } from './audit.ts';
@@ -51,8 +53,9 @@ async function generate(options: BootstrapOptions): Promise<Outcome> {
   // The file first: a token that is in force but was never written down would lock everybody out.
   const text = formatToken({ kind: 'adm', ...newToken() });
   await writeFileAtomic(options.tokenFile, `${text}\n`);
-  await store(options, text, 'first owner token');
-  return { outcome: 'generated' };
+  if (await store(options, text, 'first owner token', 'ever')) return { outcome: 'generated' };
+  await rm(options.tokenFile, { force: true });
+  return { outcome: 'unchanged' };
 }
 
 async function seed(options: BootstrapOptions, text: string): Promise<Outcome> {
@@ -68,8 +71,9 @@ async function seed(options: BootstrapOptions, text: string): Promise<Outcome> {
   const known = rows.find((row) => row.secret_hash === hashToken(text));
   if (known !== undefined && isActive(known)) return { outcome: 'unchanged' };
   if (known === undefined && !rows.some(isActive)) {
-    await store(options, text, 'CLOUD_SERVER_TOKEN');
-    return { outcome: 'seeded' };
+    const stored = await store(options, text, 'CLOUD_SERVER_TOKEN', 'active');
+    // Another server that starts with the same value was faster.
+    return stored ? { outcome: 'seeded' } : seed(options, text);
   }
   const reason = known === undefined ? 'another-is-active' : 'revoked-or-expired';
   await db.transaction().execute((transaction) =>
@@ -82,8 +86,30 @@ async function seed(options: BootstrapOptions, text: string): Promise<Outcome> {
   return { outcome: 'ignored', reason };
 }
 
-async function store({ db, clock }: BootstrapOptions, text: string, label: string): Promise<void> {
-  await db.transaction().execute(async (transaction) => {
+/**
+ * @param unless nothing is stored when there is an admin token already: in force, or any
+ * @returns whether it was stored; of servers that start at once only one does
+ */
+async function store(
+  { db, clock }: BootstrapOptions,
+  text: string,
+  label: string,
+  unless: 'active' | 'ever',
+): Promise<boolean> {
+  return db.transaction().execute(async (transaction) => {
+    await lockInTransaction(transaction, 'bootstrap');
+    const other = await transaction
+      .selectFrom('credentials')
+      .select('id')
+      .where('kind', '=', 'admin')
+      .$if(unless === 'active', (query) =>
+        query
+          .where('revoked_at', 'is', null)
+          .where('expires_at', '>', new Date(clock.now()).toISOString()),
+      )
+      .limit(1)
+      .executeTakeFirst();
+    if (other !== undefined) return false;
     const { id } = await createToken(transaction, clock, {
       kind: 'admin',
       label,
@@ -99,6 +125,7 @@ async function store({ db, clock }: BootstrapOptions, text: string, label: strin
       subjectId: id,
       data: { label },
     });
+    return true;
   });
 }
 
@@ -133,8 +160,9 @@ export async function seedOwner(
   const hash = await passwords.hash(password);
   const now = new Date(clock.now()).toISOString();
   const id = randomUUID();
-  await db.transaction().execute(async (transaction) => {
-    await transaction
+  return db.transaction().execute(async (transaction) => {
+    await lockInTransaction(transaction, 'bootstrap');
+    const { numInsertedOrUpdatedRows } = await transaction
       .insertInto('users')
       .values({
         id,
@@ -146,13 +174,16 @@ export async function seedOwner(
         created_by: 'server',
         updated_at: now,
       })
-      .execute();
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirstOrThrow();
+    // Another server that starts at this moment was faster.
+    if (numInsertedOrUpdatedRows === 0n) return 'unchanged';
     await recordAudit(transaction, clock, {
       type: 'BootstrapSeededEvent',
       actor: 'server',
       subjectId: id,
       data: { username, role: 'owner' },
     });
+    return 'seeded';
   });
-  return 'seeded';
 }

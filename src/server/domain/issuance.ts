@@ -176,7 +176,7 @@ async function commit(
         ...(typeof row.replaces === 'string' ? { replaces: row.replaces } : {}),
       },
     });
-    await intents.finish(transaction, row.id);
+    await intents.makeOfficial(transaction, row.id);
   });
 }
 

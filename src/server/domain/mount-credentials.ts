@@ -23,6 +23,9 @@ type Row = Selectable<TenantMountCredentialsTable>;
 
 /** After so many failures a deletion is `failed`, and an operator should look. */
 const ATTEMPTS_UNTIL_FAILED = 6;
+const FIRST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+const LATE_PAUSE_MS = 86_400_000;
 
 export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Promise<MountInfo> {
   const [newest] = await active(deps, tenant).limit(1).execute();
@@ -121,7 +124,7 @@ export async function revokeMountCredential(
   const row = await markRevoked(deps, tenant, id, actor, mayRevoke);
   if (row.tigris_deletion_status === 'completed') return;
   await announceRevocation(deps, tenant.id, id);
-  if (!(await deleteAtProvider(deps, row))) {
+  if ((await deleteAtProvider(deps, row)) !== undefined) {
     throw new HttpProblem(503, 'revocation-pending', 'The object storage has not confirmed it.', {
       detail: 'The credential is revoked here; its key is deleted as soon as the storage answers.',
       headers: { 'retry-after': '2' },
@@ -176,46 +179,73 @@ async function markRevoked(
   });
 }
 
-/** Tries once, and writes down how it went. @returns whether key and policy are gone */
+/**
+ * Tries once, and writes down how it went and when it is tried again.
+ *
+ * @returns why key and policy may still be there; undefined: they are gone
+ */
 export async function deleteAtProvider(
   { db, clock, storage }: MountCredentialDeps,
   row: Row,
-): Promise<boolean> {
-  const note = (values: Partial<Row>) =>
-    db
-      .updateTable('tenant_mount_credentials')
-      .set({ ...values, updated_at: new Date(clock.now()).toISOString() })
-      .where('id', '=', row.id);
+): Promise<Error | undefined> {
   try {
     await storage.deleteAccessKey(row.access_key);
     await storage.deletePolicy(row.policy_arn);
-  } catch (error) {
-    const attempts = row.deletion_attempts + 1;
-    const failed = attempts >= ATTEMPTS_UNTIL_FAILED;
-    await db.transaction().execute(async (transaction) => {
-      await transaction
-        .updateTable('tenant_mount_credentials')
-        .set({
-          deletion_attempts: attempts,
-          deletion_last_error: error instanceof Error ? error.message : String(error),
-          tigris_deletion_status: failed ? 'failed' : 'pending',
-          updated_at: new Date(clock.now()).toISOString(),
-        })
-        .where('id', '=', row.id)
-        .execute();
-      if (!failed || row.tigris_deletion_status === 'failed') return;
-      await recordAudit(transaction, clock, {
-        actor: 'server',
-        type: 'MountCredentialDeletionFailedEvent',
-        tenantId: row.tenant_id,
-        subjectId: row.id,
-        data: { access_key: row.access_key, attempts },
-      });
-    });
-    return false;
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    await noteFailedDeletion({ db, clock }, row, error);
+    return error;
   }
-  await note({ tigris_deletion_status: 'completed', deletion_last_error: null }).execute();
-  return true;
+  await db
+    .updateTable('tenant_mount_credentials')
+    .set({
+      tigris_deletion_status: 'completed',
+      deletion_last_error: null,
+      deletion_due_at: null,
+      updated_at: new Date(clock.now()).toISOString(),
+    })
+    .where('id', '=', row.id)
+    .execute();
+  return undefined;
+}
+
+async function noteFailedDeletion(
+  { db, clock }: Pick<MountCredentialDeps, 'db' | 'clock'>,
+  row: Row,
+  error: Error,
+): Promise<void> {
+  const attempts = row.deletion_attempts + 1;
+  const failed = attempts >= ATTEMPTS_UNTIL_FAILED;
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .updateTable('tenant_mount_credentials')
+      .set({
+        deletion_attempts: attempts,
+        deletion_last_error: error.message,
+        deletion_due_at: new Date(clock.now() + pauseAfter(attempts)).toISOString(),
+        tigris_deletion_status: failed ? 'failed' : 'pending',
+        updated_at: new Date(clock.now()).toISOString(),
+      })
+      .where('id', '=', row.id)
+      .execute();
+    if (!failed || row.tigris_deletion_status === 'failed') return;
+    await recordAudit(transaction, clock, {
+      actor: 'server',
+      type: 'MountCredentialDeletionFailedEvent',
+      tenantId: row.tenant_id,
+      subjectId: row.id,
+      data: { access_key: row.access_key, attempts },
+    });
+  });
+}
+
+/** A minute, doubled up to an hour, and a quarter more or less; daily once it is `failed`. */
+function pauseAfter(attempts: number): number {
+  const pause =
+    attempts >= ATTEMPTS_UNTIL_FAILED
+      ? LATE_PAUSE_MS
+      : Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS);
+  return pause * (0.75 + Math.random() / 2);
 }
 
 /** A foreign one and one that never was look the same. */

@@ -6,19 +6,21 @@ import type { Intent, Intents } from './intents.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { deleteAtProvider } from './mount-credentials.ts';
 
-interface RecoveryDeps {
+export interface RecoveryDeps {
   db: Database;
   clock: Clock;
   storage: StorageProvider;
   intents: Intents;
 }
 
-export interface RecoveryReport {
-  /** Unfinished creations whose leftovers are gone. */
+/** What did not succeed this time is `postponed` to the next. */
+export interface UnfinishedReport {
   cleaned: number;
-  /** Revoked credentials whose key and policy are gone now. */
+  postponed: number;
+}
+
+export interface DeletionReport {
   deleted: number;
-  /** What did not succeed this time and stays for the next. */
   postponed: number;
 }
 
@@ -29,35 +31,65 @@ export interface RecoveryReport {
 const SETTLED_AFTER_MS = 120_000;
 
 /**
- * Finishes what a crash or an unreachable provider left undone. Safe to run at any time; a provider
+ * Removes what unfinished creations have left at the provider. Safe to run at any time; a provider
  * that does not answer is asked once.
  */
-export async function recover(deps: RecoveryDeps): Promise<RecoveryReport> {
-  const report: RecoveryReport = { cleaned: 0, deleted: 0, postponed: 0 };
+export async function finishUnfinished(
+  deps: RecoveryDeps,
+  signal?: AbortSignal,
+): Promise<UnfinishedReport> {
+  const report: UnfinishedReport = { cleaned: 0, postponed: 0 };
   for (const intent of await deps.intents.unfinished()) {
+    signal?.throwIfAborted();
+    // Another process may be faster, or the request may just have come to its end.
+    if (!(await deps.intents.take(intent.id))) continue;
     try {
       await cleanUp(deps, intent);
       report.cleaned += 1;
     } catch (error) {
       await deps.intents.noteFailure(intent.id, error);
       report.postponed += 1;
-      if (error instanceof StorageError && error.status === 0) return report;
+      if (isOutOfReach(error)) return report;
     }
   }
+  return report;
+}
+
+/**
+ * Deletes at the provider the keys and policies of credentials that are revoked.
+ *
+ * @param all also those whose next try is not due yet
+ */
+export async function deleteOwed(
+  deps: Omit<RecoveryDeps, 'intents'>,
+  { all = false, signal }: { all?: boolean; signal?: AbortSignal } = {},
+): Promise<DeletionReport> {
+  const report: DeletionReport = { deleted: 0, postponed: 0 };
+  const now = new Date(deps.clock.now()).toISOString();
   const owed = await deps.db
     .selectFrom('tenant_mount_credentials')
     .selectAll()
     .where('revoked_at', 'is not', null)
     .where('tigris_deletion_status', '<>', 'completed')
+    .$if(!all, (query) =>
+      query.where((where) =>
+        where.or([where('deletion_due_at', 'is', null), where('deletion_due_at', '<=', now)]),
+      ),
+    )
+    .orderBy('revoked_at')
     .execute();
   for (const row of owed) {
-    if (await deleteAtProvider(deps, row)) report.deleted += 1;
-    else {
-      report.postponed += 1;
-      return report;
-    }
+    signal?.throwIfAborted();
+    const error = await deleteAtProvider(deps, row);
+    if (error === undefined) report.deleted += 1;
+    else report.postponed += 1;
+    if (isOutOfReach(error)) return report;
   }
   return report;
+}
+
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof StorageError && error.status === 0;
 }
 
 async function cleanUp(deps: RecoveryDeps, intent: Intent): Promise<void> {

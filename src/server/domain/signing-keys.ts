@@ -8,6 +8,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Kysely, Selectable } from 'kysely';
 import type { SigningKey } from '../../api/contract/signing-keys.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { notify } from '../db/notifications.ts';
 import type { Schema, SigningKeysTable } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { HttpProblem } from '../errors.ts';
@@ -117,6 +118,8 @@ export class SigningKeys {
         subjectId: next.id,
         data: { replaces: active.kid, reason: compromised ? 'compromised' : 'rotation' },
       });
+      // At once everywhere: what a compromised key has signed must not be accepted a minute longer.
+      await notify(transaction, 'cloud_keys', next.id);
     });
     return this.list();
   }
@@ -177,7 +180,13 @@ async function addKey(
 ): Promise<void> {
   const key = await newKey(clock, masterKey, status);
   await db.transaction().execute(async (transaction) => {
-    await transaction.insertInto('signing_keys').values(key).execute();
+    const { numInsertedOrUpdatedRows } = await transaction
+      .insertInto('signing_keys')
+      .values(key)
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirstOrThrow();
+    // Another server that starts at this moment has made it.
+    if (numInsertedOrUpdatedRows === 0n) return;
     await recordAudit(transaction, clock, {
       type: 'SigningKeyCreatedEvent',
       actor: 'server',

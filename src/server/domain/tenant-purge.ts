@@ -137,11 +137,11 @@ export class Purges {
       .where('tigris_deletion_status', '<>', 'completed')
       .execute();
     for (const row of owed) {
-      if (!(await deleteAtProvider(this.#deps, row))) {
-        throw new Error('The object storage did not delete a key.');
-      }
+      const error = await deleteAtProvider(this.#deps, row);
+      if (error !== undefined) throw new Error('The object storage did not delete a key.');
     }
     for (const intent of (await intents.unfinished()).filter((each) => each.tenant_id === id)) {
+      if (!(await intents.take(intent.id))) continue;
       await removeLeftovers(storage, intent.id);
       await intents.finish(db, intent.id);
     }

@@ -121,7 +121,7 @@ async function commit(
     });
     const apiKey =
       request.issue_api_key === true ? await firstApiKey(transaction, clock, tenant, actor) : null;
-    await deps.intents.finish(transaction, id);
+    await deps.intents.makeOfficial(transaction, id);
     return { ...tenant, policy: 'allowed' as const, policy_reason: null, api_key: apiKey };
   });
 }

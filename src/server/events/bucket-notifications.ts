@@ -20,11 +20,10 @@ export function fingerprint({ url, token }: Webhook): string {
  *
  * @returns how many were set, and the first failure of each that was not
  */
-export async function reconcileNotifications(deps: {
-  db: Database;
-  storage: StorageProvider;
-  webhookFor: WebhookFor;
-}): Promise<{ set: number; failures: { tenant: string; error: unknown }[] }> {
+export async function reconcileNotifications(
+  deps: { db: Database; storage: StorageProvider; webhookFor: WebhookFor },
+  signal?: AbortSignal,
+): Promise<{ set: number; failures: { tenant: string; error: unknown }[] }> {
   const { db, storage, webhookFor } = deps;
   const report = { set: 0, failures: [] as { tenant: string; error: unknown }[] };
   const tenants = await db
@@ -33,6 +32,7 @@ export async function reconcileNotifications(deps: {
     .where('status', '=', 'active')
     .execute();
   for (const { id, slug, bucket_name, webhook: known } of tenants) {
+    signal?.throwIfAborted();
     const webhook = webhookFor(id);
     if (webhook === undefined || fingerprint(webhook) === known) continue;
     try {

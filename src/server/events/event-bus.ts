@@ -1,6 +1,6 @@
 import type { EventLog, LoggedEvent, NewEvent, Start } from './event-log.ts';
 
-/** New events of a tenant, in order; a hint, since the log has them all. */
+/** New events of a tenant, in order; a hint, since the log has them all. None: look there. */
 export type Listener = (events: readonly LoggedEvent[]) => void;
 
 /**
@@ -27,10 +27,21 @@ export class LocalEventBus implements EventBus {
 
   async publish(tenantId: string, events: readonly NewEvent[]): Promise<number> {
     const added = await this.#log.append(tenantId, events);
-    if (added.length > 0) {
-      for (const listener of this.#listeners.get(tenantId) ?? []) listener(added);
-    }
+    if (added.length > 0) this.deliver(tenantId, added);
     return added.length;
+  }
+
+  /** To the streams in this process; nothing: they look at the log. */
+  protected deliver(tenantId: string, events: readonly LoggedEvent[]): void {
+    for (const listener of this.#listeners.get(tenantId) ?? []) listener(events);
+  }
+
+  protected hasListeners(tenantId: string): boolean {
+    return this.#listeners.has(tenantId);
+  }
+
+  protected listened(): string[] {
+    return [...this.#listeners.keys()];
   }
 
   subscribe(tenantId: string, listener: Listener): () => void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Resync, TenantEvent } from '../../api/contract/events.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
@@ -31,6 +31,13 @@ export interface Start {
   gap: Resync['reason'] | undefined;
 }
 
+/** Told inside the transaction, so that others hear of it when it is committed, or never. */
+type OnAppend = (
+  transaction: Transaction<Schema>,
+  tenantId: string,
+  numbers: { first: number; last: number },
+) => Promise<void>;
+
 /** Each tenant's newest; about 4 MB. */
 const KEPT = 10_000;
 const KEPT_MS = 7 * 86_400_000;
@@ -46,11 +53,17 @@ export class EventLog {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #kept: number;
+  readonly #onAppend: OnAppend | undefined;
 
-  constructor(db: Database, clock: Clock, kept = KEPT) {
+  constructor(
+    db: Database,
+    clock: Clock,
+    { kept = KEPT, onAppend }: { kept?: number; onAppend?: OnAppend } = {},
+  ) {
     this.#db = db;
     this.#clock = clock;
     this.#kept = kept;
+    this.#onAppend = onAppend;
   }
 
   /** @returns what was added; duplicates are left out */
@@ -68,10 +81,17 @@ export class EventLog {
   }
 
   async #append(
-    db: Kysely<Schema>,
+    db: Transaction<Schema>,
     tenantId: string,
     events: readonly NewEvent[],
   ): Promise<LoggedEvent[]> {
+    // One after the other: a number is taken when the one before it is committed.
+    await db
+      .selectFrom('tenants')
+      .select('id')
+      .where('id', '=', tenantId)
+      .forNoKeyUpdate()
+      .executeTakeFirst();
     const fresh = await this.#withoutKnown(db, tenantId, events);
     if (fresh.length === 0) return [];
     const newest = await newestOf(db, tenantId);
@@ -91,6 +111,7 @@ export class EventLog {
       .where('tenant_id', '=', tenantId)
       .where('seq', '<=', last - this.#kept)
       .execute();
+    await this.#onAppend?.(db, tenantId, { first: last - rows.length + 1, last });
     return rows.map(toLogged);
   }
 
@@ -162,10 +183,10 @@ export class EventLog {
     return row.position === position ? undefined : 'position-unknown';
   }
 
-  /** Forgets what is too old, of every tenant all but its newest. */
-  async prune(): Promise<void> {
+  /** Forgets what is too old, of every tenant all but its newest. @returns how many */
+  async prune(): Promise<number> {
     const before = new Date(this.#clock.now() - KEPT_MS).toISOString();
-    await this.#db
+    const { numDeletedRows } = await this.#db
       .deleteFrom('tenant_events')
       .where('logged_at', '<', before)
       .where((where) =>
@@ -178,7 +199,8 @@ export class EventLog {
             .whereRef('newer.tenant_id', '=', 'tenant_events.tenant_id'),
         ),
       )
-      .execute();
+      .executeTakeFirst();
+    return Number(numDeletedRows);
   }
 }
 

@@ -196,9 +196,13 @@ export async function countAttempt(
 }
 
 /** Expired ones are kept for a day, so that a device is told `expired_token`. */
-export async function forgetOldDeviceCodes({ db, clock }: DeviceCodeDeps): Promise<void> {
+export async function forgetOldDeviceCodes({ db, clock }: DeviceCodeDeps): Promise<number> {
   const before = new Date(clock.now() - 86_400_000).toISOString();
-  await db.deleteFrom('device_codes').where('expires_at', '<', before).execute();
+  const { numDeletedRows } = await db
+    .deleteFrom('device_codes')
+    .where('expires_at', '<', before)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 function hashUserCode({ userCodeKey }: DeviceCodeDeps, code: string): string {

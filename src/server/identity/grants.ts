@@ -169,7 +169,7 @@ export async function refreshGrant(
 ): Promise<TokenResponse> {
   const { db, clock, limits } = deps;
   const found = await sessionOfRefreshToken(db, refreshToken);
-  if (found !== undefined) limits.take('refresh', found.session.id);
+  if (found !== undefined) await limits.take('refresh', found.session.id);
   const narrowed = scope === undefined ? undefined : knownScopes(scope);
   if (narrowed?.length === 0) throw new OAuthProblem('invalid_scope', 'There is no such scope.');
   const refreshed = await rotateRefreshToken(

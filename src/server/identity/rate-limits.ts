@@ -1,5 +1,7 @@
 import { isIPv6 } from 'node:net';
+import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
+import type { Database } from '../db/sqlite.ts';
 import { HttpProblem } from '../errors.ts';
 
 const MINUTE = 60_000;
@@ -25,17 +27,15 @@ const LIMITS = {
 } as const;
 export type LimitName = keyof typeof LIMITS;
 
-const KEPT = 100_000;
-
 /**
  * Limits by the generic cell rate algorithm: per key one number, the time at which it is empty
- * again. In memory: a restart forgives, and of several processes each counts for itself
- * (docs/adr/0015-identity.md).
+ * again. In the database, so that they hold for all server processes together and over a restart.
  */
 export class RateLimits {
+  readonly #db: Database;
   readonly #clock: Clock;
-  readonly #emptyAt = new Map<string, number>();
-  constructor(clock: Clock) {
+  constructor(db: Database, clock: Clock) {
+    this.#db = db;
     this.#clock = clock;
   }
 
@@ -44,51 +44,60 @@ export class RateLimits {
    *
    * @throws HttpProblem 429 `too-many-tries` with `Retry-After`
    */
-  take(name: LimitName, key: string): void {
-    const wait = this.#wait(name, key);
-    if (wait > 0) throw tooMany(wait);
-    const { step, now, at } = this.#state(name, key);
-    this.#set(`${name} ${key}`, Math.max(at, now) + step);
+  async take(name: LimitName, key: string): Promise<void> {
+    const { burst, perMs } = LIMITS[name];
+    const step = Math.ceil(perMs / burst);
+    const now = this.#clock.now();
+    // One statement decides and counts, so that many at the same moment are counted one by one.
+    const { numInsertedOrUpdatedRows = 0n } = await this.#db
+      .insertInto('rate_limits')
+      .values({ key: `${name} ${key}`, empty_at: now + step })
+      .onConflict((conflict) =>
+        conflict
+          .column('key')
+          .doUpdateSet({
+            empty_at: sql<number>`case when rate_limits.empty_at > ${now}
+              then rate_limits.empty_at else ${now} end + ${step}`,
+          })
+          .where('rate_limits.empty_at', '<=', now + perMs - step),
+      )
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows > 0n) return;
+    await this.check(name, key);
+    // Room has just been made by somebody else.
+    throw tooMany(0);
   }
 
   /** @throws HttpProblem 429, without counting */
-  check(name: LimitName, key: string): void {
-    const wait = this.#wait(name, key);
+  async check(name: LimitName, key: string): Promise<void> {
+    const { burst, perMs } = LIMITS[name];
+    const row = await this.#db
+      .selectFrom('rate_limits')
+      .select('empty_at')
+      .where('key', '=', `${name} ${key}`)
+      .executeTakeFirst();
+    const now = this.#clock.now();
+    const wait = Math.max(row?.empty_at ?? 0, now) + Math.ceil(perMs / burst) - now - perMs;
     if (wait > 0) throw tooMany(wait);
   }
 
   /** What was counted was no misuse after all. */
-  giveBack(name: LimitName, key: string): void {
-    const { step, at } = this.#state(name, key);
-    if (at > 0) this.#set(`${name} ${key}`, at - step);
-  }
-
-  /** Milliseconds until one more is allowed; 0: now. */
-  #wait(name: LimitName, key: string): number {
-    const { step, now, at } = this.#state(name, key);
-    const { perMs } = LIMITS[name];
-    return Math.max(0, Math.max(at, now) + step - now - perMs);
-  }
-
-  #state(name: LimitName, key: string): { step: number; now: number; at: number } {
+  async giveBack(name: LimitName, key: string): Promise<void> {
     const { burst, perMs } = LIMITS[name];
-    const at = this.#emptyAt.get(`${name} ${key}`) ?? 0;
-    return { step: perMs / burst, now: this.#clock.now(), at };
+    await this.#db
+      .updateTable('rate_limits')
+      .set((column) => ({ empty_at: column('empty_at', '-', Math.ceil(perMs / burst)) }))
+      .where('key', '=', `${name} ${key}`)
+      .execute();
   }
 
-  #set(key: string, at: number): void {
-    this.#emptyAt.delete(key);
-    this.#emptyAt.set(key, at);
-    if (this.#emptyAt.size <= KEPT) return;
-    const now = this.#clock.now();
-    for (const [each, until] of this.#emptyAt) {
-      if (until <= now) this.#emptyAt.delete(each);
-    }
-    // Still full: the oldest goes; an attack from that many addresses has others to hide among.
-    for (const each of this.#emptyAt.keys()) {
-      if (this.#emptyAt.size <= KEPT) return;
-      this.#emptyAt.delete(each);
-    }
+  /** @returns how many keys have nothing counted any more */
+  async forgetOld(): Promise<number> {
+    const { numDeletedRows } = await this.#db
+      .deleteFrom('rate_limits')
+      .where('empty_at', '<', this.#clock.now())
+      .executeTakeFirst();
+    return Number(numDeletedRows);
   }
 }
 

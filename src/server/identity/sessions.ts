@@ -178,9 +178,9 @@ export async function revokeSession(
 }
 
 /** What is over for longer than a refresh token could be idle tells nobody anything any more. */
-export async function forgetOldSessions(db: Database, clock: Clock): Promise<void> {
+export async function forgetOldSessions(db: Database, clock: Clock): Promise<number> {
   const before = new Date(clock.now() - IDLE_MS).toISOString();
-  await db
+  const { numDeletedRows } = await db
     .deleteFrom('sessions')
     .where((where) =>
       where.or([
@@ -189,5 +189,6 @@ export async function forgetOldSessions(db: Database, clock: Clock): Promise<voi
         where('ends_at', '<', before),
       ]),
     )
-    .execute();
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

@@ -37,7 +37,7 @@ export async function checkPassword(
     ['sign-in-account', name ?? ''],
   ] as const;
   // Before the work, so that many at once are counted too.
-  for (const [limit, key] of tries) limits.take(limit, key);
+  for (const [limit, key] of tries) await limits.take(limit, key);
   const user = await db
     .selectFrom('users')
     .selectAll()
@@ -45,7 +45,7 @@ export async function checkPassword(
     .executeTakeFirst();
   const isRight = await passwords.verify(given.password, user?.password_hash);
   if (isRight && user?.status === 'active') {
-    for (const [limit, key] of tries) limits.giveBack(limit, key);
+    for (const [limit, key] of tries) await limits.giveBack(limit, key);
     return user;
   }
   floods.note('LoginFailedEvent', user?.id, isRight ? 'deactivated' : 'wrong name or password');

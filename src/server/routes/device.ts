@@ -130,16 +130,16 @@ class DevicePage {
     const { limits } = this.#deps;
     const place = placeOf(request.ip);
     // Before the look, so that many at the same moment are counted too.
-    limits.take('user-code-address', place);
-    limits.take('user-code-all', '');
+    await limits.take('user-code-address', place);
+    await limits.take('user-code-all', '');
     const userCode = normalizeUserCode(given);
     const code = userCode === undefined ? undefined : await findByUserCode(this.#deps, userCode);
     if (userCode === undefined || code === undefined) {
       const error = 'No device waits with this code. It may have been mistyped, or be over.';
       return this.#askForCode(request, reply, 422, given.slice(0, 20), error);
     }
-    limits.giveBack('user-code-address', place);
-    limits.giveBack('user-code-all', '');
+    await limits.giveBack('user-code-address', place);
+    await limits.giveBack('user-code-all', '');
     const state = this.#form(browser, { step: 'sign-in', code: code.id, userCode });
     return sendPage(reply, 200, signInPage(state, this.#waiting(request, code, userCode), ''));
   }
@@ -183,7 +183,7 @@ class DevicePage {
     if (field(form, 'action') !== 'approve') {
       return this.#deny(request, reply, code, undefined, user);
     }
-    this.#deps.limits.take('device-account', user.id);
+    await this.#deps.limits.take('device-account', user.id);
     const wanted = field(form, 'tenant');
     const choices = await this.#choices(user, code);
     const chosen = choices.find(({ tenant }) => (tenant?.id ?? '') === wanted);

@@ -84,12 +84,11 @@ function useForms(app: FastifyInstance, { limits }: OAuthDeps): void {
   );
   // Before the body is read: who is refused that often guesses, or has gone wrong.
   app.addHook('onRequest', async (request) => {
-    limits.check('token-address', placeOf(request.ip));
-    return Promise.resolve();
+    await limits.check('token-address', placeOf(request.ip));
   });
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     if (error instanceof OAuthProblem) {
-      if (error.body.error === 'invalid_grant') count(limits, request.ip);
+      if (error.body.error === 'invalid_grant') await count(limits, request.ip);
       return sendOAuth(reply, error.status, error.body);
     }
     const problem = toProblem(error);
@@ -102,9 +101,9 @@ function useForms(app: FastifyInstance, { limits }: OAuthDeps): void {
   });
 }
 
-function count(limits: OAuthDeps['limits'], address: string): void {
+async function count(limits: OAuthDeps['limits'], address: string): Promise<void> {
   try {
-    limits.take('token-address', placeOf(address));
+    await limits.take('token-address', placeOf(address));
   } catch {
     // The next request meets the limit.
   }
@@ -147,7 +146,7 @@ async function exchange(
 
 function deviceRoute(app: FastifyInstance, deps: OAuthDeps): void {
   app.post(PATHS.device, async (request, reply): Promise<DeviceAuthorization> => {
-    deps.limits.take('device-code-address', placeOf(request.ip));
+    await deps.limits.take('device-code-address', placeOf(request.ip));
     const form = formOf(request);
     requireClient(form);
     const fields = parsed(DeviceAuthorizationRequest, form);

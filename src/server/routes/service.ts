@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
 import type { ServerVersion } from '../../api/contract/server.ts';
+import { DatabaseUnavailableError } from '../db/database-errors.ts';
 import type { Database } from '../db/sqlite.ts';
 
 interface ServiceDeps {
   db: Database;
+  isListening: () => boolean;
   version: string;
 }
 
@@ -13,6 +15,9 @@ export function serviceRoutes(app: FastifyInstance, deps: ServiceDeps): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', async () => {
     await sql`select 1`.execute(deps.db);
+    if (!deps.isListening()) {
+      throw new DatabaseUnavailableError(new Error('the connection that listens was lost'));
+    }
     return { status: 'ready' };
   });
   app.get('/version', (): ServerVersion => ({ name: 'cloud', version: deps.version }));

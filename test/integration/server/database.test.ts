@@ -41,10 +41,9 @@ it('has the schema that is checked in', async () => {
 it('migrates once, also when two servers start, and refuses what a newer version wrote', async () => {
   const [db, other] = await open();
   const applied = await Promise.all([migrate(db, systemClock), migrate(other, systemClock)]);
-  expect(applied.flat().toSorted()).toEqual([
-    ...['0001-first', '0002-events', '0003-identity', '0004-administration', '0005-issuers'],
-    '0006-audit',
-  ]);
+  const numbers = applied.flat().map((name) => Number.parseInt(name, 10));
+  expect(numbers.toSorted((one, two) => one - two)).toEqual(numbers.map((_, index) => index + 1));
+  expect(numbers.length).toBeGreaterThan(6);
   expect(await migrate(db, systemClock)).toEqual([]);
   await sql`INSERT INTO schema_migrations VALUES (9999, 'later', '')`.execute(db);
   await expect(migrate(db, systemClock)).rejects.toMatchObject({ code: 'database-newer' });

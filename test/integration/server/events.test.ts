@@ -571,7 +571,7 @@ describe('what happens in the bucket arrives', () => {
     const CLOUD_SERVER_PUBLIC_URL = 'https://cloud.example';
     const third = await startTestServer({ dataFolder, env: { ...env, CLOUD_SERVER_PUBLIC_URL } });
     onTestFinished(() => third.close());
-    await expect.poll(() => third.logs()).toContain('notifications were set');
+    await expect.poll(() => third.logs()).toContain('"job":"notifications","set":1');
   });
 
   it('is not waited for: a bucket that cannot be told does not stop the server', async () => {

@@ -101,6 +101,20 @@ issuers: UNIQUE (url)
 CREATE UNIQUE INDEX issuers_name_key ON public.issuers USING btree (name)
 CREATE UNIQUE INDEX issuers_pkey ON public.issuers USING btree (id)
 CREATE UNIQUE INDEX issuers_url_key ON public.issuers USING btree (url)
+job_leases.name text collate C not null
+job_leases.due_at text collate C not null
+job_leases.owner text collate C
+job_leases.lease_until text collate C
+job_leases.started_at text collate C
+job_leases.finished_at text collate C
+job_leases.outcome text collate C
+job_leases.error text collate C
+job_leases.report text collate C
+job_leases.runs integer not null default 0
+job_leases.failures integer not null default 0
+job_leases: CHECK ((outcome = ANY (ARRAY['done'::text, 'failed'::text])))
+job_leases: PRIMARY KEY (name)
+CREATE UNIQUE INDEX job_leases_pkey ON public.job_leases USING btree (name)
 memberships.tenant_id text collate C not null
 memberships.user_id text collate C not null
 memberships.role text collate C not null
@@ -120,9 +134,16 @@ provisioning_intents.created_at text collate C not null
 provisioning_intents.attempts integer not null default 0
 provisioning_intents.last_error text collate C
 provisioning_intents.created_by text collate C
+provisioning_intents.holder text collate C
+provisioning_intents.held_until text collate C
 provisioning_intents: CHECK ((kind = ANY (ARRAY['mount_credential'::text, 'tenant'::text])))
 provisioning_intents: PRIMARY KEY (id)
 CREATE UNIQUE INDEX provisioning_intents_pkey ON public.provisioning_intents USING btree (id)
+rate_limits.key text collate C not null
+rate_limits.empty_at bigint not null
+rate_limits: PRIMARY KEY (key)
+CREATE INDEX rate_limits_empty ON public.rate_limits USING btree (empty_at)
+CREATE UNIQUE INDEX rate_limits_pkey ON public.rate_limits USING btree (key)
 refresh_tokens.id text collate C not null
 refresh_tokens.session_id text collate C not null
 refresh_tokens.parent_id text collate C
@@ -206,12 +227,14 @@ tenant_mount_credentials.deletion_attempts integer not null default 0
 tenant_mount_credentials.deletion_last_error text collate C
 tenant_mount_credentials.replaces text collate C
 tenant_mount_credentials.provider_status text collate C not null default 'active'::text
+tenant_mount_credentials.deletion_due_at text collate C
 tenant_mount_credentials: CHECK ((permission = ANY (ARRAY['rw'::text, 'ro'::text])))
 tenant_mount_credentials: CHECK ((provider_status = ANY (ARRAY['active'::text, 'inactive'::text, 'changing'::text])))
 tenant_mount_credentials: CHECK ((tigris_deletion_status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text])))
 tenant_mount_credentials: FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 tenant_mount_credentials: PRIMARY KEY (id)
 tenant_mount_credentials: UNIQUE (access_key)
+CREATE INDEX tenant_mount_credentials_expiry ON public.tenant_mount_credentials USING btree (expires_at) WHERE ((revoked_at IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX tenant_mount_credentials_owed ON public.tenant_mount_credentials USING btree (revoked_at) WHERE ((revoked_at IS NOT NULL) AND (tigris_deletion_status <> 'completed'::text))
 CREATE INDEX tenant_mount_credentials_tenant ON public.tenant_mount_credentials USING btree (tenant_id, created_at)
 CREATE UNIQUE INDEX tenant_mount_credentials_access_key_key ON public.tenant_mount_credentials USING btree (access_key)

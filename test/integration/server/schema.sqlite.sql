@@ -28,11 +28,17 @@ CREATE INDEX "device_codes_expiry" on "device_codes" ("expires_at");
 
 CREATE TABLE "issuers" ("id" text not null primary key, "name" text not null unique, "url" text not null unique, "client_id" text not null, "scope" text not null, "audience" text not null, "algorithms" text not null, "clock_skew_s" integer not null, "tenant_claim" text, "member_role" text not null check (member_role IN ('tenant_admin', 'editor', 'viewer')), "create_users" integer not null check (create_users IN (0, 1)), "session_days" integer not null, "created_at" text not null, "created_by" text not null);
 
+CREATE TABLE "job_leases" ("name" text not null primary key, "due_at" text not null, "owner" text, "lease_until" text, "started_at" text, "finished_at" text, "outcome" text check (outcome IN ('done', 'failed')), "error" text, "report" text, "runs" integer default 0 not null, "failures" integer default 0 not null);
+
 CREATE TABLE "memberships" ("tenant_id" text not null references "tenants" ("id"), "user_id" text not null references "users" ("id"), "role" text not null check (role IN ('tenant_admin', 'editor', 'viewer')), "created_at" text not null, "created_by" text not null, constraint "memberships_key" primary key ("tenant_id", "user_id"));
 
 CREATE INDEX "memberships_user" on "memberships" ("user_id");
 
-CREATE TABLE "provisioning_intents" ("id" text not null primary key, "kind" text not null check (kind IN ('mount_credential', 'tenant')), "tenant_id" text not null, "bucket_name" text, "created_at" text not null, "attempts" integer default 0 not null, "last_error" text, "created_by" text);
+CREATE TABLE "provisioning_intents" ("id" text not null primary key, "kind" text not null check (kind IN ('mount_credential', 'tenant')), "tenant_id" text not null, "bucket_name" text, "created_at" text not null, "attempts" integer default 0 not null, "last_error" text, "created_by" text, "holder" text, "held_until" text);
+
+CREATE TABLE "rate_limits" ("key" text not null primary key, "empty_at" bigint not null);
+
+CREATE INDEX "rate_limits_empty" on "rate_limits" ("empty_at");
 
 CREATE TABLE "refresh_tokens" ("id" text not null primary key, "session_id" text not null references "sessions" ("id") on delete cascade, "parent_id" text, "secret_hash" text not null unique, "created_at" text not null);
 
@@ -58,7 +64,9 @@ CREATE INDEX "tenant_events_age" on "tenant_events" ("logged_at");
 
 CREATE UNIQUE INDEX "tenant_events_dedupe" on "tenant_events" ("tenant_id", "dedupe") where dedupe IS NOT NULL;
 
-CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text, "replaces" text, "provider_status" text default 'active' not null check (provider_status IN ('active', 'inactive', 'changing')));
+CREATE TABLE "tenant_mount_credentials" ("id" text not null primary key, "tenant_id" text not null references "tenants" ("id"), "access_key" text not null unique, "policy_arn" text not null, "description" text not null, "permission" text not null check (permission IN ('rw', 'ro')), "prefix" text, "created_by" text not null, "created_at" text not null, "updated_at" text not null, "expires_at" text, "confirmed_at" text, "last_used_at" text, "revoked_at" text, "tigris_deletion_status" text default 'pending' not null check (tigris_deletion_status IN ('pending', 'completed', 'failed')), "deletion_attempts" integer default 0 not null, "deletion_last_error" text, "replaces" text, "provider_status" text default 'active' not null check (provider_status IN ('active', 'inactive', 'changing')), "deletion_due_at" text);
+
+CREATE INDEX "tenant_mount_credentials_expiry" on "tenant_mount_credentials" ("expires_at") where revoked_at IS NULL AND expires_at IS NOT NULL;
 
 CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
 

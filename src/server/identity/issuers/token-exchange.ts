@@ -175,7 +175,11 @@ async function markUsed(
 }
 
 /** What is too old to be accepted need not be known. */
-export async function forgetOldIdTokens(db: Database, clock: Clock): Promise<void> {
+export async function forgetOldIdTokens(db: Database, clock: Clock): Promise<number> {
   const now = new Date(clock.now()).toISOString();
-  await db.deleteFrom('used_id_tokens').where('expires_at', '<', now).execute();
+  const { numDeletedRows } = await db
+    .deleteFrom('used_id_tokens')
+    .where('expires_at', '<', now)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

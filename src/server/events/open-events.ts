@@ -1,0 +1,49 @@
+import type { Clock } from '../../platform/clock.ts';
+import { NotificationListener } from '../db/notifications.ts';
+import type { OpenDatabase } from '../db/open-database.ts';
+import type { SigningKeys } from '../domain/signing-keys.ts';
+import type { Logger } from '../logger.ts';
+import { LocalEventBus, type EventBus } from './event-bus.ts';
+import { EventLog } from './event-log.ts';
+import { announceInTransaction, PostgresEventBus } from './postgres-event-bus.ts';
+
+export interface Events {
+  log: EventLog;
+  bus: EventBus;
+  /** Whether this process hears of what others publish. */
+  isListening: () => boolean;
+}
+
+interface EventsDeps extends Pick<OpenDatabase, 'db' | 'postgres'> {
+  clock: Clock;
+  keys: SigningKeys;
+  logger: Pick<Logger, 'warn' | 'error'>;
+}
+
+/** On SQLite this process is the only one; on PostgreSQL all of them hear of everything. */
+export async function openEvents(
+  { db, postgres, clock, keys, logger }: EventsDeps,
+  opened: AsyncDisposableStack,
+): Promise<Events> {
+  if (postgres === undefined) {
+    const log = new EventLog(db, clock);
+    return { log, bus: new LocalEventBus(log), isListening: () => true };
+  }
+  const log = new EventLog(db, clock, { onAppend: announceInTransaction });
+  const bus = new PostgresEventBus(log, (err) => logger.error({ err }, 'events were not read'));
+  const reloadKeys = (): void => {
+    keys.reload().catch((err: unknown) => logger.error({ err }, 'signing keys were not read'));
+  };
+  const listener = new NotificationListener({
+    connect: () => postgres.client(),
+    channels: { cloud_events: (payload) => bus.announced(payload), cloud_keys: reloadKeys },
+    onMissed: () => {
+      bus.resync();
+      reloadKeys();
+    },
+    onLost: (err) => logger.warn({ err }, 'the connection that listens was lost'),
+  });
+  opened.defer(() => listener.stop());
+  await listener.start();
+  return { log, bus, isListening: () => listener.isListening };
+}
