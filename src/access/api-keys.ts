@@ -6,10 +6,10 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { registerSecret } from '../output/redact.ts';
 import type { SecretStore } from '../session/secret-store.ts';
 import { STORED } from '../session/tokens.ts';
-import type { Session } from '../session/open.ts';
+import type { Account } from '../session/open.ts';
 import { findByName } from './find.ts';
 
-export async function listApiKeys({ api }: Session): Promise<ApiKey[]> {
+export async function listApiKeys({ api }: Account): Promise<ApiKey[]> {
   return (await api.listApiKeys()).api_keys;
 }
 
@@ -22,7 +22,7 @@ export interface NewApiKey {
 }
 
 /** @throws AbortError `invalid-field` (2) before the server is asked; the server's refusals */
-export async function addApiKey({ api }: Session, wanted: NewApiKey): Promise<ApiKeyWithSecret> {
+export async function addApiKey({ api }: Account, wanted: NewApiKey): Promise<ApiKeyWithSecret> {
   const { label, scopes, tenant, lifeSeconds: expires_in } = wanted;
   const body = checked(CreateApiKey, { label, scopes, tenant, expires_in }, COMPLAINTS);
   return registered(await api.createApiKey(body));
@@ -36,7 +36,7 @@ const COMPLAINTS: Record<string, string> = {
 };
 
 /** @throws AbortError `not-found`, `ambiguous` (2) */
-export async function revokeApiKey({ api }: Session, typed: string): Promise<ApiKey> {
+export async function revokeApiKey({ api }: Account, typed: string): Promise<ApiKey> {
   const key = findByName((await api.listApiKeys()).api_keys, typed, 'API key', namesOf);
   await api.revokeApiKey(key.id);
   return key;
@@ -58,11 +58,11 @@ export interface RotatedApiKey {
  * @throws AbortError `not-found`, `ambiguous` (2), `already-rotated` (1)
  */
 export async function rotateApiKey(
-  session: Session,
+  account: Account,
   typed: string | undefined,
   overlapSeconds: number | undefined,
 ): Promise<RotatedApiKey> {
-  const { api, context, secrets } = session;
+  const { api, context, secrets } = account;
   const keys = (await api.listApiKeys()).api_keys;
   const old = typed === undefined ? currentOf(keys) : findByName(keys, typed, 'API key', namesOf);
   const stored = old.id === (await storedKeyId(secrets, context.name));

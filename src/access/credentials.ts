@@ -1,5 +1,5 @@
 import type { MountCredential } from '../api/contract/mount.ts';
-import { storedBucketKey, type Session } from '../session/open.ts';
+import { storedBucketKey, type Account } from '../session/open.ts';
 import { findByName } from './find.ts';
 
 /** A key for the bucket, as the server knows it, and whether it is the one that lies here. */
@@ -7,9 +7,9 @@ export interface ListedCredential extends MountCredential {
   this_machine: boolean;
 }
 
-export async function listCredentials(session: Session): Promise<ListedCredential[]> {
-  const stored = await storedBucketKey(session.secrets, session.context.name);
-  const { credentials } = await session.api.listMountCredentials();
+export async function listCredentials(account: Account): Promise<ListedCredential[]> {
+  const stored = await storedBucketKey(account.secrets, account.context.name);
+  const { credentials } = await account.api.listMountCredentials();
   return credentials.map((each) => ({ ...each, this_machine: each.id === stored?.id }));
 }
 
@@ -20,14 +20,14 @@ export async function listCredentials(session: Session): Promise<ListedCredentia
  * @throws AbortError `not-found`, `ambiguous` (2)
  */
 export async function revokeCredentials(
-  session: Session,
+  account: Account,
   which: { id: string } | 'mine',
 ): Promise<ListedCredential[]> {
-  const all = await listCredentials(session);
+  const all = await listCredentials(account);
   const chosen =
     which === 'mine'
       ? all.filter(({ mine }) => mine)
       : [findByName(all, which.id, 'key of the bucket', ({ id, access_key: key }) => [id, key])];
-  for (const { id } of chosen) await session.api.revokeMountCredential(id);
+  for (const { id } of chosen) await account.api.revokeMountCredential(id);
   return chosen;
 }

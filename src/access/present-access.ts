@@ -73,7 +73,7 @@ export const CREDENTIALS: View<ListedCredential> = {
 };
 
 function whoseKey({ mine, this_machine: here }: ListedCredential): string {
-  return here ? 'this machine' : mine ? '' : "somebody else's";
+  return here ? 'this machine' : mine ? '' : 'not yours';
 }
 
 export function presentRevokedSessions({ revoked, signed_out: out }: RevokedSessions): string {
@@ -113,6 +113,7 @@ export function printRotatedApiKey(rotated: RotatedApiKey, out: Output): void {
 }
 
 export function presentRevokedCredentials(revoked: readonly ListedCredential[]): string {
+  if (revoked.length === 0) return 'There was no key of yours to revoke.';
   const here = revoked.some((each) => each.this_machine);
   const lines = [`Revoked ${count(revoked.length, 'key')} of the bucket.`];
   if (here)

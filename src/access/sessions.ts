@@ -1,5 +1,5 @@
 import type { AuthSession } from '../api/contract/auth.ts';
-import type { Session } from '../session/open.ts';
+import type { Account } from '../session/open.ts';
 import { findByName } from './find.ts';
 
 export interface RevokedSessions {
@@ -9,7 +9,7 @@ export interface RevokedSessions {
   signed_out: boolean;
 }
 
-export async function listSessions({ api }: Session): Promise<AuthSession[]> {
+export async function listSessions({ api }: Account): Promise<AuthSession[]> {
   return (await api.listSessions()).sessions;
 }
 
@@ -19,7 +19,7 @@ export async function listSessions({ api }: Session): Promise<AuthSession[]> {
  * @throws AbortError `not-found`, `ambiguous` (2)
  */
 export async function revokeSessions(
-  { api }: Session,
+  { api }: Account,
   which: { id: string } | 'others' | 'all',
 ): Promise<RevokedSessions> {
   const { sessions } = await api.listSessions();

@@ -64,7 +64,9 @@ export interface ApiClient extends PeopleCalls, TenantCalls, AuditCalls {
   /** What the server says of signing in to it. */
   signInMetadata(): Promise<AuthorizationServer>;
   exchangeIdToken(
-    form: Pick<TokenExchange, 'tenant' | 'device_name' | 'device_system'> & { idToken: string },
+    form: Pick<TokenExchange, 'tenant' | 'scope' | 'device_name' | 'device_system'> & {
+      idToken: string;
+    },
   ): Promise<TokenResponse>;
   /** Ends the session of a refresh token; nothing is wrong with one that is unknown. */
   revokeToken(token: string): Promise<void>;

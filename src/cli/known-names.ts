@@ -30,7 +30,7 @@ async function contexts(host: Host): Promise<Candidate[]> {
   const known = Object.entries((await readConfiguration(host)).contexts);
   return known.map(([value, { server, tenant }]) => ({
     value,
-    description: `${tenant.name} at ${server}`,
+    description: `${tenant?.name ?? 'the administration'} at ${server}`,
   }));
 }
 

@@ -9,6 +9,7 @@ import { readConfiguration, type Configuration, type SetupMode } from '../sessio
 import { openSession } from '../session/open.ts';
 import { openSecretStore } from '../session/secret-store.ts';
 import {
+  accountFor,
   contextFor,
   resolveServer,
   selectContext,
@@ -29,6 +30,8 @@ interface SetupFlags {
   profile?: SetupOptions['profile'];
   rclone?: string | undefined;
   'token-stdin': boolean;
+  username?: string | undefined;
+  'password-stdin'?: boolean | undefined;
   watch: boolean;
   'insecure-storage': boolean;
   tenant?: string | undefined;
@@ -83,13 +86,17 @@ export async function setupRequest(
       server = await askServer(signal);
       options.flags.server = server;
     }
-    const needsKey = !newKey && !hasToken(host);
-    if (needsKey && !(await isSignedIn(host, options.flags, { secrets, signal }))) {
-      secrets = await secretsForSignIn(host, flags, { out, signal });
-      const address = (await resolveServer(host, options.flags)).url;
-      signedInNow = await requestSignIn(address, flags, { host, out, secrets, signal });
-      options.flags.context = signedInNow.context;
-    }
+  }
+  const mayAsk = interactive && !newKey && !hasToken(host);
+  // Who gives a name and a password wants that account, whoever is signed in.
+  const asksNow =
+    flags.username !== undefined ||
+    (mayAsk && !(await isSignedIn(host, options.flags, { secrets, signal })));
+  if (asksNow) {
+    secrets = await secretsForSignIn(host, flags, { out, signal });
+    const address = (await resolveServer(host, options.flags)).url;
+    signedInNow = await requestSignIn(address, flags, { host, out, secrets, signal });
+    options.flags.context = signedInNow.context;
   }
   const deps: SetupDeps = {
     ...{ host, signal, confirm, onFirstSync, secrets },
@@ -144,8 +151,11 @@ function refuseUnknownContext(configuration: Configuration, name: string): void 
 /** For setup, a context that does not exist yet is one to make. */
 function contextIfAny(configuration: Configuration, flags: SessionFlags): NamedContext | undefined {
   const exists = flags.context === undefined || flags.context in configuration.contexts;
-  const { context, server } = flags;
-  return exists ? contextFor(configuration, { context, server }) : undefined;
+  if (!exists) return undefined;
+  // One that administers the server is none to set a folder up for.
+  return accountFor(configuration, flags)?.tenant === null
+    ? undefined
+    : contextFor(configuration, flags);
 }
 
 function nothingToWatch(): AbortError {

@@ -1,6 +1,7 @@
 import { hostname, release, type } from 'node:os';
 import { createApiClient } from '../api/client.ts';
 import { Shown } from '../api/contract/auth.ts';
+import { INSTANCE_SCOPES } from '../api/contract/scopes.ts';
 import type { TrustedIssuer } from '../api/contract/issuers.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -23,6 +24,8 @@ export interface SignInFlags {
   'password-stdin'?: boolean | undefined;
   /** Slug of the tenant; asked for where a person has several. */
   tenant?: string | undefined;
+  /** For what administers the server only, in no tenant. */
+  admin?: boolean | undefined;
   /** Shows a code also where nobody can be asked. */
   device?: boolean | undefined;
   browser?: boolean | undefined;
@@ -72,13 +75,13 @@ export async function requestSignIn(
 /** By a code that a person approves in a browser. */
 async function byDevice(
   server: string,
-  flags: Pick<SignInFlags, 'tenant' | 'browser' | 'issuer'>,
+  flags: Pick<SignInFlags, 'tenant' | 'admin' | 'browser' | 'issuer'>,
   run: Omit<SignInRun, 'secrets'>,
 ): Promise<Grant> {
   const { host, out, signal } = run;
   const { interactive } = out.options;
   const api = createApiClient({ server, signal });
-  const request = { ...device(), ...(flags.tenant === undefined ? {} : { tenant: flags.tenant }) };
+  const request = { ...device(), ...wanted(flags) };
   const deps = {
     ...{ clock: host.clock, signal },
     onCode: (code: DeviceCode) => showCode(code, flags.browser !== false, run),
@@ -118,10 +121,9 @@ async function byPassword(
   { out, signal }: SignInRun,
 ): Promise<Grant> {
   const { interactive } = out.options;
-  const tenant = flags.tenant === undefined ? {} : { tenant: flags.tenant };
   const request = {
     ...{ username: flags.username, password: await readPassword(flags, interactive, signal) },
-    ...{ ...tenant, ...device() },
+    ...{ ...wanted(flags), ...device() },
   };
   // What was piped in is at its end, so the terminal is not there for questions.
   const mayAsk = interactive && flags['password-stdin'] !== true;
@@ -149,6 +151,15 @@ async function readPassword(
     exitCode: ExitCode.usage,
     suggestions: ['Give it on standard input: --password-stdin < password.txt'],
   });
+}
+
+/** What is asked for. Scopes of the server only leave no tenant to choose. */
+function wanted({ tenant, admin }: Pick<SignInFlags, 'tenant' | 'admin'>): {
+  tenant?: string;
+  scope?: string;
+} {
+  if (admin === true) return { scope: INSTANCE_SCOPES.join(' ') };
+  return tenant === undefined ? {} : { tenant };
 }
 
 /** How the server names this machine to people. */

@@ -24,6 +24,10 @@ export default class Login extends BaseCommand<typeof Login> {
       helpValue: 'SLUG',
       env: 'CLOUD_TENANT',
     }),
+    admin: Flags.boolean({
+      description: 'Sign in to administer the server (`cloud admin`), for no tenant.',
+      exclusive: ['tenant', 'token-stdin'],
+    }),
     device: Flags.boolean({
       description: 'Show a code to approve in a browser also where this is no terminal.',
     }),

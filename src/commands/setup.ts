@@ -39,6 +39,15 @@ export default class Setup extends BaseCommand<typeof Setup> {
       helpValue: 'FILE',
       env: 'CLOUD_RCLONE',
     }),
+    username: Flags.string({
+      description: 'Sign in with this user name and a password.',
+      helpValue: 'NAME',
+      exclusive: ['token-stdin'],
+    }),
+    'password-stdin': Flags.boolean({
+      description: 'Read the password from standard input.',
+      dependsOn: ['username'],
+    }),
     'token-stdin': Flags.boolean({ description: 'Read the API key from standard input.' }),
     tenant: Flags.string({
       description: 'Tenant to work in, where you belong to several.',

@@ -8,10 +8,10 @@ export default class Whoami extends BaseCommand<typeof Whoami> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../session/open.ts');
+    const { openAccount } = await import('../session/open.ts');
     const { whoAmI } = await import('../session/who-am-i.ts');
     const { presentWhoAmI } = await import('../session/present-session.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
-    this.out.result(await whoAmI(session, this.host), presentWhoAmI);
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
+    this.out.result(await whoAmI(account, this.host), presentWhoAmI);
   }
 }

@@ -77,11 +77,11 @@ export function signInStep(options: SetupOptions, deps: SetupDeps, progress: Pro
         const before = deps.signedInNow === undefined ? 'as before, ' : '';
         return `${before}for ${session.context.tenant.name}`;
       }
-      const { context, tenant } = await deps.signIn();
+      const { context } = await deps.signIn();
       progress.session = await openSession(host, { context }, { secrets, signal });
       // Seen before a key is asked for: a mistake in a path should cost nothing.
       progress.folders = await foldersFor(options, host, progress.session);
-      return `for ${tenant.name}`;
+      return `for ${progress.session.context.tenant.name}`;
     },
   };
 }

@@ -13,13 +13,14 @@ export type SetupMode = (typeof SETUP_MODES)[number];
 const Context = z.object({
   /** Base URL of the server. */
   server: z.string(),
-  tenant: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
+  /** Null: it administers the server, and reaches no bucket. */
+  tenant: z.nullable(z.object({ id: z.string(), slug: z.string(), name: z.string() })),
   /** The credential's subject as the server names it. */
   account: z.string(),
   /** User name, where the credential belongs to somebody. */
   user: z.optional(z.string()),
 });
-/** A server, an account and a tenant under one name. */
+/** A server, an account and a tenant (or none) under one name. */
 export type Context = z.infer<typeof Context>;
 
 const SyncSettings = z.object({

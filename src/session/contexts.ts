@@ -7,7 +7,8 @@ export interface ListedContext {
   current: boolean;
   /** User name, or what the server calls the credential. */
   account: string;
-  tenant: string;
+  /** Slug; null: it administers the server. */
+  tenant: string | null;
   server: string;
 }
 
@@ -15,7 +16,7 @@ export async function listContexts(host: Host): Promise<ListedContext[]> {
   const { contexts, currentContext } = await readConfiguration(host);
   return Object.entries(contexts).map(([name, { account, user, tenant, server }]) => ({
     ...{ name, current: name === currentContext, account: user ?? account },
-    ...{ tenant: tenant.slug, server },
+    ...{ tenant: tenant?.slug ?? null, server },
   }));
 }
 

@@ -67,7 +67,7 @@ function unknownIssuer(trusted: readonly TrustedIssuer[], wanted: string): Abort
 export async function issuerSignIn(
   server: string,
   issuer: TrustedIssuer,
-  request: Pick<TokenExchange, 'tenant' | 'device_name' | 'device_system'>,
+  request: Pick<TokenExchange, 'tenant' | 'scope' | 'device_name' | 'device_system'>,
   deps: Omit<DeviceFlowDeps, 'begin'> & { choose: ChooseTenant | undefined },
 ): Promise<Grant> {
   const { signal, choose } = deps;

@@ -8,14 +8,26 @@ import { registerSecret } from '../output/redact.ts';
 import type { BucketAccess } from './bucket-access.ts';
 import { readConfiguration } from './configuration.ts';
 import { openSecretStore, type SecretStore } from './secret-store.ts';
-import { contextFor, type NamedContext, type SessionFlags } from './settings.ts';
+import {
+  accountFor,
+  contextFor,
+  resolveServer,
+  type AccountContext,
+  type NamedContext,
+  type SessionFlags,
+} from './settings.ts';
 import { STORED, tokenSource } from './tokens.ts';
 
-/** A signed-in account on a server, and what it may reach. */
-export interface Session {
-  context: NamedContext;
+/** Somebody, or something, that a server knows. */
+export interface Account {
+  context: AccountContext;
   api: ApiClient;
   secrets: SecretStore;
+}
+
+/** A signed-in account of a tenant, and what it may reach. */
+export interface Session extends Account {
+  context: NamedContext;
   /**
    * The stored bucket key of this machine. Offline.
    *
@@ -35,9 +47,44 @@ export interface SessionDeps {
 }
 
 /**
+ * The account of the context that flags, environment or configuration name, of a tenant or not.
+ * Where there is no context, `CLOUD_TOKEN` is one by itself; its name is empty then.
+ *
+ * @throws AbortError `not-set-up` (10) when there is neither
+ */
+export async function openAccount(
+  host: Host,
+  flags: SessionFlags,
+  deps: Partial<SessionDeps> = {},
+): Promise<Account> {
+  const context =
+    accountFor(await readConfiguration(host), flags) ?? (await contextOfToken(host, flags));
+  const secrets = deps.secrets ?? openSecretStore(host);
+  return accountOf(host, context, secrets, deps.signal).account;
+}
+
+async function contextOfToken(host: Host, flags: SessionFlags): Promise<AccountContext> {
+  if ((host.env['CLOUD_TOKEN']?.trim() ?? '') === '') throw notSetUp();
+  const { url } = await resolveServer(host, flags);
+  return { ...{ name: '', server: url, tenant: null }, account: 'CLOUD_TOKEN' };
+}
+
+function accountOf<Named extends AccountContext>(
+  host: Host,
+  context: Named,
+  secrets: SecretStore,
+  signal: AbortSignal | undefined,
+) {
+  const token = tokenSource(host, context, secrets);
+  const options = signal === undefined ? {} : { signal };
+  const api = createApiClient({ server: context.server, token, ...options });
+  return { account: { context, api, secrets }, token };
+}
+
+/**
  * Opens the context that the flags, the environment or the configuration name.
  *
- * @throws AbortError `not-set-up` (10) when there is none
+ * @throws AbortError `not-set-up` (10) when there is none, `no-tenant` (4)
  */
 export async function openSession(
   host: Host,
@@ -47,13 +94,9 @@ export async function openSession(
   const context = contextFor(await readConfiguration(host), flags);
   if (context === undefined) throw notSetUp();
   const secrets = deps.secrets ?? openSecretStore(host);
-  const signal = deps.signal === undefined ? {} : { signal: deps.signal };
-  const token = tokenSource(host, context, secrets);
-  const api = createApiClient({ server: context.server, token, ...signal });
+  const { account, token } = accountOf(host, context, secrets, deps.signal);
   return {
-    context,
-    api,
-    secrets,
+    ...account,
     bucketAccess: async () => {
       const stored = await storedBucketKey(secrets, context.name);
       if (stored?.tenant_id !== context.tenant.id) throw notSetUp();

@@ -67,7 +67,7 @@ export function deviceCodeEvent(
 
 export function presentSignedIn(result: SignedIn): string {
   const who = result.account.includes(':') ? '' : ` as ${result.account}`;
-  return `Signed in to ${result.server}${who} for ${result.tenant.name} (context ${result.context}).`;
+  return `Signed in to ${result.server}${who} ${result.tenant === null ? 'to administer it' : `for ${result.tenant.name}`} (context ${result.context}).`;
 }
 
 export function presentSignedOut(result: SignedOut): string {
@@ -112,7 +112,7 @@ export function presentWhoAmI(result: WhoAmI): string {
     ['Account', accountText(result.account)],
     ['Name', result.user?.display_name],
     ['Role', result.role],
-    ['Tenant', `${result.tenant.name} (${result.tenant.slug})`],
+    ['Tenant', result.tenant === null ? null : `${result.tenant.name} (${result.tenant.slug})`],
     ['Server', result.server],
     ['Context', result.context],
     ['Signed in by', `${result.signed_in_by} (${credential.label})`],

@@ -14,8 +14,14 @@ export interface SessionFlags {
 /** Where `cloud server start` listens unless told otherwise. */
 export const DEFAULT_SERVER = `http://127.0.0.1:${DEFAULT_SERVER_PORT}`;
 
-export interface NamedContext extends Context {
+/** Where and as whom one is signed in. */
+export interface AccountContext extends Context {
   name: string;
+}
+
+/** The same for a tenant, whose bucket it reaches. */
+export interface NamedContext extends AccountContext {
+  tenant: NonNullable<Context['tenant']>;
 }
 
 /**
@@ -46,7 +52,7 @@ export async function resolveServer(
 export function selectContext(
   configuration: Configuration,
   name: string | undefined,
-): NamedContext | undefined {
+): AccountContext | undefined {
   const wanted = name ?? configuration.currentContext;
   if (wanted === undefined) return undefined;
   const context = Object.hasOwn(configuration.contexts, wanted)
@@ -67,15 +73,45 @@ export function selectContext(
 }
 
 /**
- * The context that both flags allow. A key is only ever sent to the server it was made for, so
- * `--server` chooses among the contexts; it does not point one of them elsewhere.
+ * The context that both flags allow, for what needs a bucket.
  *
- * @throws AbortError `unknown-context`, `other-server` (2)
+ * @throws AbortError `unknown-context`, `other-server` (2), `no-tenant` (4)
  */
 export function contextFor(
   configuration: Configuration,
   flags: SessionFlags,
 ): NamedContext | undefined {
+  const context = accountFor(configuration, flags);
+  if (context === undefined) return undefined;
+  const { tenant } = context;
+  if (tenant !== null) return { ...context, tenant };
+  const others = Object.keys(configuration.contexts).filter(
+    (name) => (configuration.contexts[name]?.tenant ?? null) !== null,
+  );
+  throw new AbortError(
+    'no-tenant',
+    `The context ${context.name} administers the server; it belongs to no tenant, so it has no bucket.`,
+    {
+      exitCode: ExitCode.auth,
+      suggestions: [
+        others.length === 0
+          ? 'Sign in for a tenant: cloud login'
+          : `Use another one: cloud context use ${others[0] ?? ''}`,
+      ],
+    },
+  );
+}
+
+/**
+ * The context that both flags allow, of a tenant or not. A key is only ever sent to the server it was made for, so
+ * `--server` chooses among the contexts; it does not point one of them elsewhere.
+ *
+ * @throws AbortError `unknown-context`, `other-server` (2)
+ */
+export function accountFor(
+  configuration: Configuration,
+  flags: SessionFlags,
+): AccountContext | undefined {
   const selected = selectContext(configuration, flags.context);
   if (flags.server === undefined) return selected;
   const server = normalizeServer(flags.server);

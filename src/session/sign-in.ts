@@ -18,17 +18,19 @@ export interface SignedIn {
   context: string;
   server: string;
   account: string;
-  tenant: { id: string; slug: string; name: string };
+  /** Null: for nothing but to administer the server. */
+  tenant: { id: string; slug: string; name: string } | null;
   /** What the later runs renew their tokens with. */
   signed_in_by: 'session' | 'api_key' | 'CLOUD_TOKEN';
 }
 
 /**
  * Signs in with an API key: exchanges it once to see that it works, then stores it and makes its
- * tenant the current context. Nothing is stored when any of that fails. `store` is false for
+ * tenant the current context (what administers the server becomes it only where there is none).
+ * Nothing is stored when any of that fails. `store` is false for
  * `CLOUD_TOKEN`, which its owner keeps.
  *
- * @throws AbortError `token-malformed`, `invalid_grant` (4), `no-tenant` (4), `server-unreachable` (5)
+ * @throws AbortError `token-malformed`, `invalid_grant` (4), `server-unreachable` (5)
  */
 export async function signIn(
   options: SignInOptions & { apiKey: string; store: boolean },
@@ -52,7 +54,7 @@ export async function signIn(
  * Signs in with the tokens of a new session (device flow, password). When they cannot be kept, the
  * session is ended again.
  *
- * @throws AbortError `no-tenant`, `other-tenant` (4)
+ * @throws AbortError `other-tenant` (4)
  */
 export async function signInWithSession(
   options: SignInOptions & { grant: Grant },
@@ -84,7 +86,7 @@ async function account(host: Host, options: SignInOptions, grant: Grant): Promis
   const { server } = options;
   const token = (): Promise<string> => Promise.resolve(grant.accessToken);
   const me = await createApiClient({ server, token }).me();
-  const tenant = tenantOf(me);
+  const { tenant } = me;
   const configuration = await readConfiguration(host);
   const wanted = { server, tenant, user: me.user?.username };
   return { name: contextName(configuration, options.contextName, wanted), me, tenant };
@@ -102,7 +104,8 @@ async function useContext(
       ...{ server, tenant, account: me.subject },
       ...(user === undefined ? {} : { user }),
     };
-    latest.currentContext = name;
+    if (tenant !== null) latest.currentContext = name;
+    else latest.currentContext ??= name;
   });
   return { context: name, server, account: user ?? me.subject, tenant, signed_in_by: by };
 }
@@ -116,18 +119,6 @@ async function endQuietly(server: string, refreshToken: string): Promise<void> {
   }
 }
 
-function tenantOf(me: Me): SignedIn['tenant'] {
-  if (me.tenant !== null) return me.tenant;
-  throw new AbortError(
-    'no-tenant',
-    'This sign-in belongs to no tenant, so there is no bucket to reach.',
-    {
-      exitCode: ExitCode.auth,
-      suggestions: ['Ask whoever runs the server to make you a member of a tenant.'],
-    },
-  );
-}
-
 interface Wanted {
   server: string;
   tenant: SignedIn['tenant'];
@@ -135,7 +126,7 @@ interface Wanted {
 }
 
 /**
- * The named context, or the first free one after the tenant's slug. A context never changes its
+ * The named context, or the first free one after the tenant's slug (of an administrator: the user). A context never changes its
  * tenant, server or user: its folders and keys would meet another tenant's bucket, or pass to
  * somebody else. A key that belongs to nobody and a user may follow one another.
  *
@@ -152,13 +143,15 @@ function contextName(
       : undefined;
     if (taken === undefined) return true;
     const sameUser = taken.user === undefined || user === undefined || taken.user === user;
-    return taken.server === server && taken.tenant.id === tenant.id && sameUser;
+    return taken.server === server && taken.tenant?.id === tenant?.id && sameUser;
   };
   if (named === undefined) {
-    const { slug } = tenant;
+    const slug = tenant?.slug ?? user ?? 'admin';
     const host = `${slug}@${new URL(server).host}`;
     for (let count = 1; ; count += 1) {
-      const usual = [slug, host, ...(user === undefined ? [] : [`${user}-${slug}`])];
+      const person = user === undefined || tenant === null ? [] : [`${user}-${slug}`];
+      // An administrator's name alone would read as a tenant's.
+      const usual = tenant === null ? [host] : [slug, host, ...person];
       const free = [...usual, `${host}-${count + 1}`].find(mayBe);
       if (free !== undefined) return free;
     }
@@ -166,7 +159,7 @@ function contextName(
   if (mayBe(named)) return named;
   throw new AbortError(
     'other-tenant',
-    `The context ${named} belongs to another account or tenant than this one (${tenant.slug}).`,
+    `The context ${named} belongs to another account or tenant than this one (${tenant?.slug ?? 'no tenant'}).`,
     {
       exitCode: ExitCode.auth,
       suggestions: ['Leave --context out, or choose another name for it.'],

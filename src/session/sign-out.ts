@@ -5,7 +5,7 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { readConfiguration, updateConfiguration } from './configuration.ts';
 import { openSession, storedBucketKey } from './open.ts';
 import type { SecretStore } from './secret-store.ts';
-import { contextFor, type NamedContext, type SessionFlags } from './settings.ts';
+import { accountFor, type AccountContext, type SessionFlags } from './settings.ts';
 import { STORED, storedSession } from './tokens.ts';
 
 /**
@@ -48,7 +48,7 @@ export async function signOut(
   flags: SessionFlags,
   deps: SignOutDeps,
 ): Promise<SignedOut> {
-  const context = contextFor(await readConfiguration(host), flags);
+  const context = accountFor(await readConfiguration(host), flags);
   if (context === undefined) return NOBODY;
   deps.check(context.name);
   return signOutOf(context, host, deps);
@@ -64,7 +64,11 @@ export async function signOutOfAll(host: Host, deps: SignOutDeps): Promise<Signe
   return results;
 }
 
-async function signOutOf(context: NamedContext, host: Host, deps: SignOutDeps): Promise<SignedOut> {
+async function signOutOf(
+  context: AccountContext,
+  host: Host,
+  deps: SignOutDeps,
+): Promise<SignedOut> {
   const { name, server } = context;
   const { secrets, signal } = deps;
   // The key first: with the session gone, nobody here may revoke it.
@@ -88,7 +92,7 @@ async function signOutOf(context: NamedContext, host: Host, deps: SignOutDeps): 
 }
 
 async function endBucketKey(
-  context: NamedContext,
+  context: AccountContext,
   host: Host,
   { secrets, signal, revokeKey }: SignOutDeps,
 ): Promise<Revocation> {

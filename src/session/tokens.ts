@@ -10,7 +10,7 @@ import { registerSecret } from '../output/redact.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import type { SecretStore } from './secret-store.ts';
-import type { NamedContext } from './settings.ts';
+import type { AccountContext } from './settings.ts';
 
 /** The service names under which the secret store keeps what belongs to a context. */
 export const STORED = {
@@ -35,7 +35,11 @@ export interface Grant {
 export type TokenSource = (refused?: string) => Promise<string>;
 
 /** `CLOUD_TOKEN` goes before what is stored; its access tokens are kept in memory only. */
-export function tokenSource(host: Host, context: NamedContext, secrets: SecretStore): TokenSource {
+export function tokenSource(
+  host: Host,
+  context: Pick<AccountContext, 'name' | 'server'>,
+  secrets: SecretStore,
+): TokenSource {
   return (
     givenToken(host, context.server) ??
     ((refused?: string) => storedToken(host, context, secrets, refused))
@@ -48,12 +52,13 @@ const RENEW_BEFORE_MS = 60_000;
 const WAIT_FOR_RENEWAL_MS = 60_000;
 
 function givenToken(host: Host, server: string): TokenSource | undefined {
-  const given = host.env['CLOUD_TOKEN'];
-  if (given === undefined || given === '') return undefined;
+  const given = host.env['CLOUD_TOKEN']?.trim() ?? '';
+  if (given === '') return undefined;
   registerSecret(given);
   let current: { token: string; expiresAt: number } | undefined;
   return async (refused) => {
-    if (given.startsWith('eyJ')) return given;
+    // What is no key to be exchanged is sent as it is: an access token, an administrator's token.
+    if (given.startsWith('eyJ') || parseToken(given)?.kind === 'adm') return given;
     if (current?.token === refused) current = undefined;
     if (current === undefined || current.expiresAt - RENEW_BEFORE_MS <= host.clock.now()) {
       const { accessToken, lifeMs } = await exchangeApiKey(server, given);
@@ -71,7 +76,7 @@ function givenToken(host: Host, server: string): TokenSource | undefined {
  */
 async function storedToken(
   host: Host,
-  context: NamedContext,
+  context: Pick<AccountContext, 'name' | 'server'>,
   secrets: SecretStore,
   refused?: string,
 ): Promise<string> {
@@ -99,7 +104,10 @@ function tokenLock(host: Host, contextName: string): string {
   return join(host.places.state, 'locks', `token-${name}.lock`);
 }
 
-async function renew({ name, server }: NamedContext, secrets: SecretStore): Promise<Grant> {
+async function renew(
+  { name, server }: Pick<AccountContext, 'name' | 'server'>,
+  secrets: SecretStore,
+): Promise<Grant> {
   const session = await storedSession(name, secrets);
   if (session !== undefined) {
     try {

@@ -32,13 +32,13 @@ export default class ApiKeysAdd extends BaseCommand<typeof ApiKeysAdd> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { addApiKey } = await import('../../access/api-keys.ts');
     const { printNewApiKey } = await import('../../access/present-access.ts');
     const { label, scope, tenant, 'expires-in': life } = this.flags;
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
     const lifeSeconds = life === undefined ? undefined : Math.round(life / 1000);
-    const key = await addApiKey(session, { label, scopes: scope, tenant, lifeSeconds });
+    const key = await addApiKey(account, { label, scopes: scope, tenant, lifeSeconds });
     printNewApiKey(key, this.out);
   }
 }

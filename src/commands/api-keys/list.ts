@@ -9,10 +9,10 @@ export default class ApiKeysList extends BaseCommand<typeof ApiKeysList> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { listApiKeys } = await import('../../access/api-keys.ts');
     const { API_KEYS } = await import('../../access/present-access.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
-    this.out.list(await listApiKeys(session), API_KEYS);
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
+    this.out.list(await listApiKeys(account), API_KEYS);
   }
 }

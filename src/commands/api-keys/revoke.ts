@@ -13,11 +13,11 @@ export default class ApiKeysRevoke extends BaseCommand<typeof ApiKeysRevoke> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { revokeApiKey } = await import('../../access/api-keys.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
     await this.agreed(`End the API key ${this.args.id}? What signs in with it stops working.`);
-    const { id, label, current } = await revokeApiKey(session, this.args.id);
+    const { id, label, current } = await revokeApiKey(account, this.args.id);
     this.out.result(
       { id, label, current },
       () => `The API key ${id} (${label}) has ended.${current ? ' It was the one used here.' : ''}`,

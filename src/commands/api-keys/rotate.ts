@@ -20,12 +20,12 @@ export default class ApiKeysRotate extends BaseCommand<typeof ApiKeysRotate> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { rotateApiKey } = await import('../../access/api-keys.ts');
     const { printRotatedApiKey } = await import('../../access/present-access.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
     const { overlap } = this.flags;
     const seconds = overlap === undefined ? undefined : Math.round(overlap / 1000);
-    printRotatedApiKey(await rotateApiKey(session, this.args.id, seconds), this.out);
+    printRotatedApiKey(await rotateApiKey(account, this.args.id, seconds), this.out);
   }
 }

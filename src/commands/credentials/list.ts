@@ -9,10 +9,10 @@ export default class CredentialsList extends BaseCommand<typeof CredentialsList>
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { listCredentials } = await import('../../access/credentials.ts');
     const { CREDENTIALS } = await import('../../access/present-access.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
-    this.out.list(await listCredentials(session), CREDENTIALS);
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
+    this.out.list(await listCredentials(account), CREDENTIALS);
   }
 }

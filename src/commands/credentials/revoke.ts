@@ -19,15 +19,15 @@ export default class CredentialsRevoke extends BaseCommand<typeof CredentialsRev
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { revokeCredentials } = await import('../../access/credentials.ts');
     const { presentRevokedCredentials } = await import('../../access/present-access.ts');
     const { oneOrMany } = await import('../../cli/one-or-many.ts');
     const which = oneOrMany(this.args.id, this.flags, 'cloud credentials list');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
     const what = typeof which === 'string' ? 'all keys that you made' : `the key ${which.id}`;
     await this.agreed(`Revoke ${what}? What was exported with it stops working.`);
-    const revoked = await revokeCredentials(session, typeof which === 'string' ? 'mine' : which);
+    const revoked = await revokeCredentials(account, typeof which === 'string' ? 'mine' : which);
     this.out.result(revoked, presentRevokedCredentials);
   }
 }

@@ -9,10 +9,10 @@ export default class SessionsList extends BaseCommand<typeof SessionsList> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { listSessions } = await import('../../access/sessions.ts');
     const { SESSIONS } = await import('../../access/present-access.ts');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
-    this.out.list(await listSessions(session), SESSIONS);
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
+    this.out.list(await listSessions(account), SESSIONS);
   }
 }

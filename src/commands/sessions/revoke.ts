@@ -18,13 +18,13 @@ export default class SessionsRevoke extends BaseCommand<typeof SessionsRevoke> {
   ];
 
   override async run(): Promise<void> {
-    const { openSession } = await import('../../session/open.ts');
+    const { openAccount } = await import('../../session/open.ts');
     const { revokeSessions } = await import('../../access/sessions.ts');
     const { presentRevokedSessions } = await import('../../access/present-access.ts');
     const { oneOrMany } = await import('../../cli/one-or-many.ts');
     const which = oneOrMany(this.args.id, this.flags, 'cloud sessions list');
-    const session = await openSession(this.host, this.flags, { signal: this.signal });
+    const account = await openAccount(this.host, this.flags, { signal: this.signal });
     if (typeof which === 'string') await this.agreed(`End ${which} of your sessions?`);
-    this.out.result(await revokeSessions(session, which), presentRevokedSessions);
+    this.out.result(await revokeSessions(account, which), presentRevokedSessions);
   }
 }
