@@ -1,6 +1,7 @@
 import { DEFAULT_SERVER } from '../session/settings.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
+import type { BackupResult } from '../server/db/backup.ts';
 import type { MigrationResult } from '../server/db/migrate-folder.ts';
 import type { Listening } from './run-server.ts';
 
@@ -28,4 +29,9 @@ export function presentMigration({ database, applied }: MigrationResult): string
   return applied.length === 0
     ? `${database} is up to date.`
     : [`Migrated ${database}:`, ...applied.map((name) => `  ${name}`)].join('\n');
+}
+
+export function presentBackup({ folder, files, objectsLeftOut }: BackupResult): string {
+  const left = objectsLeftOut ? ['Objects of the embedded storage are not in it.'] : [];
+  return [`${folder} holds ${files.join(', ')}.`, ...left].join('\n');
 }

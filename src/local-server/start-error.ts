@@ -19,6 +19,8 @@ const EXIT: Record<ServerStartError['code'], ExitCode> = {
   'database-foreign': ExitCode.needsPerson,
   'storage-unusable': ExitCode.needsPerson,
   'signing-key-locked': ExitCode.needsPerson,
+  'backup-exists': ExitCode.usage,
+  'backup-elsewhere': ExitCode.usage,
 };
 
 /** The server's own start errors as the command line reports them; others are left as they are. */

@@ -15,7 +15,9 @@ export class ServerStartError extends Error {
     | 'database-unreachable'
     | 'database-foreign'
     | 'storage-unusable'
-    | 'signing-key-locked';
+    | 'signing-key-locked'
+    | 'backup-exists'
+    | 'backup-elsewhere';
   readonly suggestions: string[];
   constructor(
     code: ServerStartError['code'],

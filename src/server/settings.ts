@@ -153,7 +153,7 @@ async function readStorage(
     s3Endpoint,
     iamEndpoint: needed('STORAGE_IAM_ENDPOINT', read.url('STORAGE_IAM_ENDPOINT')),
     region: read.text('STORAGE_REGION') ?? 'auto',
-    accessKeyId: needed('STORAGE_ACCESS_KEY_ID', read.text('STORAGE_ACCESS_KEY_ID')),
+    accessKeyId: needed('STORAGE_ACCESS_KEY_ID', await read.secret('STORAGE_ACCESS_KEY_ID')),
     secretAccessKey: needed(
       'STORAGE_SECRET_ACCESS_KEY',
       await read.secret('STORAGE_SECRET_ACCESS_KEY'),

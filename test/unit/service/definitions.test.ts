@@ -12,6 +12,7 @@ import type { ServiceSpec } from '../../../src/service/manager.ts';
 import { systemd } from '../../../src/service/systemd.ts';
 import { taskScheduler, windowsWord } from '../../../src/service/task-scheduler.ts';
 import { available } from '../../support/available.ts';
+import { python } from '../../support/python.ts';
 
 const ODD = [
   '/home/ada/My Cloud/50% $HOME "quoted" \\ back\tslash/ü 雲/node',
@@ -81,20 +82,8 @@ describe('the unit of systemd', () => {
   });
 });
 
-/** What Python's strict parsers read, as JSON. */
-function python(program: string, input: string | Uint8Array): unknown {
-  return JSON.parse(
-    execFileSync('python3', ['-c', program], {
-      input,
-      encoding: 'utf8',
-      env: { ...process.env, PYTHONUTF8: '1' },
-    }),
-  ) as unknown;
-}
-
 function readPlist(text: string): Record<string, unknown> {
-  const program =
-    'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
+  const program = 'import plistlib; print(json.dumps(plistlib.loads(data)))';
   return python(program, text) as Record<string, unknown>;
 }
 
@@ -161,9 +150,9 @@ describe('the task of Windows', () => {
 function readTask(bytes: Uint8Array): Record<string, string[]> {
   return python(
     `
-import json, sys, xml.etree.ElementTree as tree
+import xml.etree.ElementTree as tree
 found = {}
-for element in tree.fromstring(sys.stdin.buffer.read()).iter():
+for element in tree.fromstring(data).iter():
     found.setdefault(element.tag.split('}')[1], []).append((element.text or '').strip())
 print(json.dumps(found))
 `,

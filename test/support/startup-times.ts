@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const cloud = resolve(import.meta.dirname, '../../bin/run.js');
+
+export interface StartCase {
+  name: string;
+  args: string[];
+  /** How many times as long as Node itself it may take on a quiet machine. */
+  target?: number;
+}
+
+/** The first one is Node itself, with which the others are compared. */
+export const START_CASES: readonly StartCase[] = [
+  { name: 'node -e 0', args: ['-e', '0'] },
+  { name: 'cloud --version', args: [cloud, '--version'], target: 1.6 },
+  { name: 'cloud --help', args: [cloud, '--help'], target: 3.2 },
+  { name: 'cloud mount-status', args: [cloud, 'mount-status'], target: 3.2 },
+];
+
+/**
+ * Starts all of them in turn, again and again, so that a change of the machine's mood meets all alike.
+ * The first two rounds fill the compile cache, as a user's first run does, and are not told.
+ *
+ * @param onRound gets milliseconds in the order of `START_CASES`; false ends it
+ */
+export function measureStarts(rounds: number, onRound: (ms: readonly number[]) => boolean): void {
+  const home = mkdtempSync(join(tmpdir(), 'cloud-start-'));
+  try {
+    for (let round = -2; round < rounds; round += 1) {
+      const times = START_CASES.map(({ args }) => timeOf(args, home));
+      if (round >= 0 && !onRound(times)) return;
+    }
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
+
+function timeOf(args: string[], home: string): number {
+  const started = process.hrtime.bigint();
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    env: { ...process.env, HOME: home, CLOUD_HOME: join(home, 'cloud') },
+    encoding: 'utf8',
+  });
+  const ms = Number(process.hrtime.bigint() - started) / 1e6;
+  if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
+  return ms;
+}
