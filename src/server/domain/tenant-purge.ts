@@ -62,10 +62,16 @@ export class Purges {
     const denied = { type: 'policy-changed', policy: 'denied' } as const;
     await bus.publish(tenant.id, [denied]).catch(() => undefined);
     const { id, slug } = tenant;
+    const answered = new AbortController();
     const later = this.#deps.clock
-      .sleep(WAIT_MS)
+      .sleep(WAIT_MS, answered.signal)
       .then((): PurgeState => ({ id, slug, status: 'purging', problem: null }));
-    return Promise.race([this.goOn(id), later]);
+    later.catch(() => undefined);
+    try {
+      return await Promise.race([this.goOn(id), later]);
+    } finally {
+      answered.abort();
+    }
   }
 
   /** All that are not over. @returns how they are now */
