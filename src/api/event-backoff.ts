@@ -7,6 +7,8 @@ const PAUSES: Record<CloseReason, readonly [first: number, longest: number] | un
   silent: [500, 60_000],
   network: [1000, 60_000],
   unavailable: [1000, 60_000],
+  // Whoever is let in again should not wait for long.
+  denied: [2000, 30_000],
   // What only changes when a person does something is asked for seldom.
   auth: [60_000, 900_000],
   buffered: [60_000, 900_000],

@@ -4,7 +4,7 @@ import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Clock } from '../platform/clock.ts';
 import { proxyAgents } from '../platform/proxy.ts';
-import { PROBLEM_CONTENT_TYPE } from './contract/problem.ts';
+import { PROBLEM_CONTENT_TYPE, TENANT_REFUSALS } from './contract/problem.ts';
 import { LONGEST_RETRY_MS, networkReason, StreamEnd } from './event-stream-end.ts';
 
 export interface ConnectionOptions {
@@ -55,8 +55,10 @@ async function tokenOf(options: ConnectionOptions, refused?: string): Promise<st
     return await options.token(refused);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    const forPerson = error instanceof AbortError && error.exitCode !== ExitCode.unreachable;
-    throw new StreamEnd(forPerson ? 'auth' : 'network', text);
+    if (!(error instanceof AbortError) || error.exitCode === ExitCode.unreachable) {
+      throw new StreamEnd('network', text);
+    }
+    throw new StreamEnd(TENANT_REFUSALS.has(error.code) ? 'denied' : 'auth', text);
   }
 }
 
@@ -126,7 +128,8 @@ function checkAnswer(response: IncomingMessage, clock: Clock): void {
   if (status === 501 || (ours && (status === 404 || status === 405))) {
     throw new StreamEnd('not-offered', detail);
   }
-  if (status === 401 || (status === 403 && ours)) throw new StreamEnd('auth', detail);
+  if (status === 401) throw new StreamEnd('auth', detail);
+  if (status === 403 && ours) throw new StreamEnd('denied', detail);
   if (status === 429 || status >= 500) {
     throw new StreamEnd('unavailable', detail, retryAfter(response, clock));
   }

@@ -11,8 +11,10 @@ export type CloseReason =
   | 'network'
   /** The server is busy, stopping or out of order. */
   | 'unavailable'
-  /** The credential or the tenant is refused. */
+  /** The credential is refused. */
   | 'auth'
+  /** The tenant is denied, or something else is not allowed now; an administrator may change that. */
+  | 'denied'
   | 'not-our-server'
   /** What came is no event stream, or a line without end. */
   | 'garbled'

@@ -3,7 +3,7 @@ import type * as z from 'zod/mini';
 import { AbortError, type AbortDetails } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { proxyAgents } from '../platform/proxy.ts';
-import { OAuthError, Problem } from './contract/problem.ts';
+import { OAuthError, Problem, TENANT_REFUSALS } from './contract/problem.ts';
 
 export interface ApiClientOptions {
   /** Base URL of the server: `https://cloud.example`. */
@@ -181,11 +181,12 @@ function fromAnswer(error: HTTPError, server: string): AbortError {
   const text = problem.success
     ? (problem.data.detail ?? problem.data.title)
     : (oauth.data?.error_description ?? code);
-  return new AbortError(code, text, forStatus(statusCode, problem.data, oauth.data?.tenants));
+  return new AbortError(code, text, forStatus(statusCode, code, problem.data, oauth.data?.tenants));
 }
 
 function forStatus(
   status: number,
+  code: string,
   problem: Problem | undefined,
   tenants = problem?.tenants,
 ): AbortDetails {
@@ -196,12 +197,18 @@ function forStatus(
   if (status === 401 || (status === 400 && problem === undefined)) {
     return { exitCode: ExitCode.auth, suggestions: ['Sign in again: cloud login'], details };
   }
-  if (status === 403) return { exitCode: ExitCode.auth, details };
+  if (status === 403) {
+    const suggestions = TENANT_REFUSALS.has(code) ? [ASK_ADMINISTRATOR] : [];
+    return { exitCode: ExitCode.auth, suggestions, details };
+  }
   if (status === 429 || status >= 500) {
     return { exitCode: ExitCode.unreachable, suggestions: ['Try again in a moment.'], details };
   }
   return { exitCode: ExitCode.failed, details };
 }
+
+const ASK_ADMINISTRATOR =
+  'Ask whoever administers the server. What runs here keeps its files and goes on by itself then.';
 
 function notSignedIn(): AbortError {
   return new AbortError('not-signed-in', 'You are not signed in.', {

@@ -107,6 +107,18 @@ export function unreachable(): AbortError {
   });
 }
 
+/** In the words of the server, which knows who did it and why. */
+export function accessDenied(cause: AbortError): AbortError {
+  const { code, message, exitCode } = cause;
+  return new AbortError(code, message, {
+    exitCode,
+    suggestions: [
+      'Ask whoever administers the server. What is not uploaded stays on this disk and goes out by itself then.',
+    ],
+    cause,
+  });
+}
+
 export function keysRefused(): AbortError {
   return new AbortError('credentials-refused', 'The storage refuses the keys.', {
     exitCode: ExitCode.auth,

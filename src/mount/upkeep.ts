@@ -1,8 +1,10 @@
+import { TENANT_REFUSALS } from '../api/contract/problem.ts';
+import { AbortError } from '../output/errors.ts';
 import type { Log } from '../output/log.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { isRefusal } from './credentials.ts';
-import { assess, keysRefused, unreachable, type Health } from './health.ts';
+import { accessDenied, assess, keysRefused, unreachable, type Health } from './health.ts';
 import type { KeyRenewal } from './key-renewal.ts';
 import { findOpenFiles } from './open-files.ts';
 import type { RecordKeeper } from './record-keeper.ts';
@@ -34,6 +36,8 @@ export class Upkeep {
   #probedAt: number;
   #unreachable = false;
   #refused = false;
+  /** Why the server gives no other keys, where an administrator can change that. */
+  #denied: AbortError | undefined;
   /** What waits is worth another try as soon as the storage answers. */
   #expediteAll = false;
   #replaced = false;
@@ -89,6 +93,7 @@ export class Upkeep {
     await this.#probe(served, health);
     const refused = this.#refused;
     await this.#renewKeys(served, refused || health.problem?.exitCode === ExitCode.auth);
+    if (this.#denied !== undefined) return { ...health, state: 'degraded', problem: this.#denied };
     if (health.problem !== undefined) return health;
     if (refused) return { ...health, state: 'degraded', problem: keysRefused() };
     return this.#unreachable ? { ...health, state: 'degraded', problem: unreachable() } : health;
@@ -118,6 +123,7 @@ export class Upkeep {
     }
     this.#unreachable = false;
     this.#refused = false;
+    this.#denied = undefined;
     this.#expediteAll = false;
     this.#deps.keys.worked();
   }
@@ -133,7 +139,11 @@ export class Upkeep {
     const canWait = !refused && ends === 'soon' && served.useKeys === undefined;
     if (canWait && !(await this.#becomesQuiet(served))) return;
     const { keys: other, error } = await keys.other(credentialId);
-    if (error !== undefined) log.write('warn', 'no other keys', { error: messageOf(error) });
+    if (error !== undefined) {
+      log.write('warn', 'no other keys', { error: messageOf(error) });
+      const isDenied = error instanceof AbortError && TENANT_REFUSALS.has(error.code);
+      this.#denied = isDenied ? accessDenied(error) : undefined;
+    }
     this.#rotated = false;
     if (other === undefined) return;
     log.write('info', 'new keys', { credentialId: other.credentialId });

@@ -56,6 +56,11 @@ export async function startWatchedBucket(): Promise<WatchedBucket> {
               followEvents: (signal, lastEventId) =>
                 followEvents({ server: server.url, token, lastEventId, clock, signal }),
               announce: (notice) => api.announceSync(notice),
+              // As a session does: the key that is stored, while the server vouches for it.
+              renewAccess: async () => {
+                await api.confirmMountCredential(credential.id);
+                return access;
+              },
               ...more,
             },
             device.host,

@@ -17,6 +17,14 @@ export const Problem = z.object({
 });
 export type Problem = z.infer<typeof Problem>;
 
+/**
+ * Codes of 403 that an administrator takes back: the same request may well succeed later. The last is
+ * what the token endpoint says for them (RFC 6749).
+ */
+export const TENANT_REFUSALS: ReadonlySet<unknown> = new Set([
+  ...['tenant-denied', 'tenant-inactive', 'access_denied'],
+]);
+
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
 /** RFC 6749 §5.2: the error body of the OAuth endpoints. */

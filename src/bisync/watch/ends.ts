@@ -3,13 +3,15 @@ import { ExitCode } from '../../output/exit-codes.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import { endingOfRun } from '../endings.ts';
 import { STATE_MEANINGS } from '../states.ts';
+import type { RetryKind } from './retry.ts';
+import { TENANT_REFUSALS } from '../../api/contract/problem.ts';
 
 /** What a failure means for a watcher. */
 export type Trouble =
   /** The key is not accepted: a run asks for another one. */
   | { type: 'key' }
   /** It may work again: it is tried with back-off. */
-  | { type: 'retry'; kind: 'offline' | 'error'; error: AbortError }
+  | { type: 'retry'; kind: RetryKind; error: AbortError }
   /** A person is needed, or we are wrong. */
   | { type: 'end'; error: unknown };
 
@@ -22,6 +24,8 @@ export function troubleOf(failure: unknown): Trouble {
   // A run has asked for another key before it fails; the lane has not.
   if (remedy === 'renew-access' && failure instanceof S3RequestError) return { type: 'key' };
   if (!(error instanceof AbortError)) return { type: 'end', error };
+  // An administrator takes that back without anybody here doing something.
+  if (TENANT_REFUSALS.has(error.details['reason'])) return { type: 'retry', kind: 'denied', error };
   if (error.exitCode === ExitCode.unreachable) return { type: 'retry', kind: 'offline', error };
   if (error.exitCode === ExitCode.failed) return { type: 'retry', kind: 'error', error };
   return { type: 'end', error };

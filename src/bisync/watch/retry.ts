@@ -1,11 +1,17 @@
 /** First and longest wait, milliseconds. */
-const WAITS = { offline: [1000, 60_000], error: [10_000, 600_000] } as const;
+const WAITS = {
+  offline: [1000, 60_000],
+  error: [10_000, 600_000],
+  /** The tenant is locked out; the event stream tells of its return, if there is one. */
+  denied: [5000, 30_000],
+} as const;
+export type RetryKind = keyof typeof WAITS;
 
 /** When to try again after the storage could not be reached, or a run has failed: with back-off. */
 export class Retry {
   readonly #random: () => number;
   #failures = 0;
-  #current: { kind: 'offline' | 'error'; message: string; at: number } | undefined;
+  #current: { kind: RetryKind; message: string; at: number } | undefined;
   /** A try is under way; until it has succeeded the state stays what it was. */
   #trying = false;
 
@@ -15,7 +21,8 @@ export class Retry {
 
   /** What keeps us waiting, as a state of the pair; undefined when all is well. */
   get kind(): 'offline' | 'error' | undefined {
-    return this.#current?.kind;
+    const kind = this.#current?.kind;
+    return kind === 'denied' ? 'error' : kind;
   }
 
   get message(): string {
@@ -27,7 +34,7 @@ export class Retry {
     return this.#trying ? undefined : this.#current?.at;
   }
 
-  failed(kind: 'offline' | 'error', message: string, now: number): void {
+  failed(kind: RetryKind, message: string, now: number): void {
     const [first, longest] = WAITS[kind];
     const wait = Math.min(first * 2 ** Math.min(this.#failures, 20), longest);
     this.#failures += 1;

@@ -378,7 +378,7 @@ export class Watching {
     const { kind, error } = trouble;
     const [cure = null] = error.suggestions;
     this.#retry.failed(kind, error.message, now);
-    if (kind === 'error') this.#parts.board.problem(error.code, error.message, cure);
+    if (kind !== 'offline') this.#parts.board.problem(error.code, error.message, cure);
     this.agenda.needRun('back', now);
     this.flushes.fail(error);
   }

@@ -74,7 +74,11 @@ export function active({ db, clock }: Pick<MountCredentialDeps, 'db' | 'clock'>,
     .orderBy('id', 'desc');
 }
 
-/** The client says that it uses the key: the first time is recorded, later ones are a heartbeat. */
+/**
+ * The client says that it uses the key: the first time is recorded, later ones are a heartbeat.
+ *
+ * @throws HttpProblem 404; 503 `credential-pending` while the key is being made active again
+ */
 export async function confirmMountCredential(
   deps: MountCredentialDeps,
   tenant: Tenant,
@@ -86,11 +90,13 @@ export async function confirmMountCredential(
   await db.transaction().execute(async (transaction) => {
     const row = await transaction
       .selectFrom('tenant_mount_credentials')
-      .select(['confirmed_at', 'revoked_at'])
+      .select(['confirmed_at', 'revoked_at', 'provider_status'])
       .where('id', '=', id)
       .where('tenant_id', '=', tenant.id)
       .executeTakeFirst();
     if (row?.revoked_at !== null) throw noSuchCredential();
+    // Whoever was just let in again would take a key that is still refused for a dead one.
+    if (row.provider_status !== 'active') throw notActiveYet();
     await transaction
       .updateTable('tenant_mount_credentials')
       .set({ confirmed_at: row.confirmed_at ?? now, last_used_at: now, updated_at: now })
@@ -246,6 +252,12 @@ function pauseAfter(attempts: number): number {
       ? LATE_PAUSE_MS
       : Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS);
   return pause * (0.75 + Math.random() / 2);
+}
+
+function notActiveYet(): HttpProblem {
+  return new HttpProblem(503, 'credential-pending', 'The storage has not activated this key yet.', {
+    headers: { 'retry-after': '5' },
+  });
 }
 
 /** A foreign one and one that never was look the same. */

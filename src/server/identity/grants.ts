@@ -263,7 +263,8 @@ async function assertTenant({ db }: GrantDeps, tenantId: string | null): Promise
     assertAllowed(await findTenant(db, tenantId));
   } catch (error) {
     if (!(error instanceof HttpProblem)) throw error;
-    throw new OAuthProblem('access_denied', error.message, 403);
+    const { title, detail = title } = error.toBody();
+    throw new OAuthProblem('access_denied', detail, 403);
   }
 }
 

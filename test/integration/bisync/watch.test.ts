@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createApiClient } from '../../../src/api/client.ts';
 import type { Watcher } from '../../../src/bisync/watch/watcher.ts';
 import {
   startWatchedBucket,
@@ -250,5 +251,30 @@ describe('a watcher', () => {
       async () => expect(await a.read('private/diary.md')).toBe('mine, changed'),
       soon,
     );
+  });
+});
+
+describe('a tenant that is denied', () => {
+  it('stops a watcher, which says why, keeps what is saved, and goes on when it is allowed', async () => {
+    const { bucket, a, b, first } = await pairOf({ 'a.md': 'agreed' });
+    const admin = createApiClient({
+      server: bucket.server.url,
+      token: () => Promise.resolve(bucket.server.adminToken),
+    });
+    await admin.setTenantPolicy('acme', { policy: 'denied', reason: 'invoice 42 is open' });
+    await a.write('a.md', 'saved while denied');
+    await vi.waitFor(() => {
+      const { state, message, problems } = first.view();
+      expect(state).toBe('error');
+      expect(message).toContain('invoice 42 is open');
+      expect(problems[0]?.cure).toContain('administers the server');
+    }, soon);
+    expect(await a.read('a.md')).toBe('saved while denied');
+    await admin.setTenantPolicy('acme', { policy: 'allowed' });
+    await vi.waitFor(async () => expect(await b.read('a.md')).toBe('saved while denied'), soon);
+    await equal(bucket, a, b);
+    expect([...a.told, ...b.told].filter(({ type }) => type === 'conflict')).toEqual([]);
+    await idle(first);
+    expect(first.view().problems).toEqual([]);
   });
 });

@@ -189,11 +189,11 @@ describe('a purge', () => {
     expect(state.status).toBe('purging');
     expect(state.problem).toContain('destroyBucket');
     for (const change of [
-      admin.setTenantPolicy('acme', { policy: 'allowed' }),
-      admin.restoreTenant('acme'),
-      admin.changeTenant('acme', { name: 'x' }),
+      () => admin.setTenantPolicy('acme', { policy: 'allowed' }),
+      () => admin.restoreTenant('acme'),
+      () => admin.changeTenant('acme', { name: 'x' }),
     ]) {
-      await expect(change).rejects.toMatchObject({ code: 'tenant-purging' });
+      await expect(change()).rejects.toMatchObject({ code: 'tenant-purging' });
     }
     trouble = () => undefined;
     await server.server.upkeep();

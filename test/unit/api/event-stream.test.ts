@@ -292,11 +292,19 @@ describe('a token', () => {
     expect(refusals).toEqual([undefined, 'old']);
   });
 
-  test.each([401, 403])('refused for good (%i) is tried again, but seldom', async (status) => {
+  test('of a tenant that is denied is tried again soon, and then twice a minute', async () => {
+    const { next, clock } = await follow((response) => problem(response, 403));
+    expect(await next()).toMatchObject({ type: 'closed', reason: 'denied', retryInMs: 2000 });
+    for (const retryInMs of [4000, 8000, 16_000, 30_000, 30_000]) {
+      expect(await running(clock, next())).toMatchObject({ reason: 'denied', retryInMs });
+    }
+  });
+
+  test('refused for good is tried again, but seldom', async () => {
     let requests = 0;
     const { next, clock } = await follow((response) => {
       requests += 1;
-      problem(response, status);
+      problem(response, 401);
     });
     expect(await next()).toMatchObject({ type: 'closed', reason: 'auth', retryInMs: 60_000 });
     expect(requests).toBe(1);
