@@ -13,7 +13,7 @@ const COLUMNS = [
 /** What syncing did, the oldest first, so that the newest is where the eye is. */
 export function presentActivity(records: readonly ActivityRecord[], out: Output): string {
   if (records.length === 0) return 'Nothing like that is on record.';
-  return formatTable(records.map(rowOf), COLUMNS, out.width);
+  return formatTable(records.map(rowOf), COLUMNS, out.tableWidth);
 }
 
 /** A record that has just come, for `--follow`. */

@@ -23,7 +23,7 @@ export function presentConflicts({ root, conflicts }: ConflictList, out: Output)
     { key: 'cloud', title: 'CLOUD' },
   ];
   return [
-    formatTable(rows, columns, out.width),
+    formatTable(rows, columns, out.tableWidth),
     '',
     'Look at one: cloud conflicts diff FILE',
     'Choose:      cloud conflicts resolve FILE --keep local|cloud|both|newer',

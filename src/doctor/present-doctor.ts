@@ -46,7 +46,7 @@ const FINDINGS: View<Finding> = {
 export function presentDoctor(result: DoctorResult, out: Output): string {
   const { findings } = result;
   // In a pipe each finding stays on its line, for grep.
-  const width = out.options.stdout.isTTY === true ? out.width : Infinity;
+  const width = out.tableWidth;
   const sections = GROUPS.flatMap((group) => {
     const ids = CHECKS.filter((check) => check.group === group).map(({ id }) => id);
     const own = findings.filter(({ check }) => ids.includes(check));

@@ -52,6 +52,11 @@ export class Output {
     return columns === undefined || columns === 0 ? 80 : columns;
   }
 
+  /** Of a table: that of the terminal; in a pipe nothing is cut. */
+  get tableWidth(): number {
+    return this.options.stdout.isTTY === true ? this.width : Infinity;
+  }
+
   style(style: Style, text: string): string {
     return this.options.color ? styleText(style, text, { validateStream: false }) : text;
   }
@@ -127,7 +132,7 @@ export class Output {
       if (items.length === 0) this.note(view.empty);
       else {
         const { rows, columns } = toTable(view, items);
-        this.options.stdout.write(`${redact(formatTable(rows, columns, this.width))}\n`);
+        this.options.stdout.write(`${redact(formatTable(rows, columns, this.tableWidth))}\n`);
       }
       return;
     }

@@ -46,7 +46,7 @@ export function formatTable(rows: readonly Row[], columns: readonly Column[], wi
   const widths = columns.map((column, index) =>
     Math.max(textWidth(column.title), ...cells.map((line) => textWidth(line[index] ?? ''))),
   );
-  shrinkToFit(widths, width);
+  shrinkToFit(widths, cells, width);
   const line = (texts: readonly string[]): string =>
     texts
       .map((text, index) => pad(text, widths[index] ?? 0, columns[index]?.align ?? 'left'))
@@ -83,13 +83,31 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
   return align === 'right' ? space + cut : cut + space;
 }
 
-/** Takes from the widest column first, down to eight characters each. */
-function shrinkToFit(widths: number[], width: number): void {
+/**
+ * Takes from the widest column first, down to eight characters each; from numbers and times only
+ * when nothing else is left, for half of one tells nothing.
+ */
+function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], width: number): void {
   const gaps = 2 * (widths.length - 1);
-  for (;;) {
-    const total = widths.reduce((sum, each) => sum + each, gaps);
-    const widest = Math.max(...widths);
-    if (total <= width || widest <= 8) return;
-    widths[widths.indexOf(widest)] = Math.max(8, widest - (total - width));
+  const rigid = widths.map((_, index) =>
+    cells.every((line) => NUMBER_OR_TIME.test(line[index] ?? '')),
+  );
+  const floors = [
+    { floor: 16, all: false },
+    { floor: 8, all: false },
+    { floor: 8, all: true },
+  ];
+  for (const { floor, all } of floors) {
+    for (;;) {
+      const over = widths.reduce((sum, each) => sum + each, gaps) - width;
+      if (over <= 0) return;
+      const may = widths.filter((each, index) => each > floor && (all || rigid[index] !== true));
+      if (may.length === 0) break;
+      const widest = Math.max(...may);
+      const index = widths.findIndex((each, at) => each === widest && (all || rigid[at] !== true));
+      widths[index] = Math.max(floor, widest - over);
+    }
   }
 }
+
+const NUMBER_OR_TIME = /^$|^never$|^\d[\d:. -]*( [A-Za-z]+)?$/;

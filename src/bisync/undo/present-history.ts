@@ -18,7 +18,7 @@ export function presentHistory({ path, entries, withoutCloud }: History, out: Ou
       { key: 'size', title: 'SIZE', align: 'right' as const },
       { key: 'id', title: 'VERSION' },
     ];
-    lines.push(formatTable(entries.map(rowOf), columns, out.width));
+    lines.push(formatTable(entries.map(rowOf), columns, out.tableWidth));
     for (const { snapshots, at } of entries) {
       if (snapshots.length > 0) lines.push(`In snapshot ${snapshots.join(', ')}: ${localTime(at)}`);
     }
@@ -54,7 +54,7 @@ export function presentTrash({ files, total, bounds }: TrashList, out: Output): 
     { key: 'id', title: 'VERSION' },
   ];
   return [
-    formatTable(rows, columns, out.width),
+    formatTable(rows, columns, out.tableWidth),
     '',
     sum,
     'Have one back: cloud trash restore FILE [--version VERSION]',
@@ -91,7 +91,7 @@ export function presentSnapshots(snapshots: readonly Snapshot[], out: Output): s
     { key: 'name', title: 'NAME' },
     { key: 'version', title: 'VERSION' },
   ];
-  return formatTable(rows, columns, out.width);
+  return formatTable(rows, columns, out.tableWidth);
 }
 
 export function presentContents({ at, files, more }: SnapshotContents, out: Output): string {
@@ -101,7 +101,7 @@ export function presentContents({ at, files, more }: SnapshotContents, out: Outp
     { key: 'size', title: 'SIZE', align: 'right' as const },
     { key: 'path', title: 'FILE' },
   ];
-  const lines = [formatTable(rows, columns, out.width), '', `As of ${localTime(at)}.`];
+  const lines = [formatTable(rows, columns, out.tableWidth), '', `As of ${localTime(at)}.`];
   if (more) lines.push('There were more: --limit NUMBER, or name a folder.');
   return lines.join('\n');
 }

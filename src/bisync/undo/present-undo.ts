@@ -70,7 +70,7 @@ export function presentUndoableRuns({ runs }: UndoableRuns, out: Output): string
     { key: 'what', title: 'WHAT' },
     { key: 'changes', title: 'CHANGES' },
   ];
-  return formatTable(rows, columns, out.width);
+  return formatTable(rows, columns, out.tableWidth);
 }
 
 /** `2 changed, 1 added` */

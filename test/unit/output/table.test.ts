@@ -28,6 +28,19 @@ test('no row is wider than the terminal; the widest column is cut with an ellips
   }
 });
 
+test('times and numbers are whole as long as a text can be cut instead', () => {
+  const row = {
+    at: '2026-11-25 22:36:47',
+    what: 'x'.repeat(40),
+    who: 'y'.repeat(30),
+    size: 12345678,
+  };
+  const all = ['at', 'what', 'who', 'size'].map((key) => ({ key, title: key }));
+  const [, line] = formatTable([row], all, 72).split('\n');
+  expect(line).toMatch(/^2026-11-25 22:36:47  x{15,}…  y{15,}…?  12345678$/);
+  expect(textWidth(line ?? '')).toBeLessThanOrEqual(72);
+});
+
 test('wide characters count as two, combining ones as none', () => {
   expect(textWidth('日本')).toBe(4);
   expect(textWidth('e\u0301')).toBe(1);
