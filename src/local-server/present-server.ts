@@ -1,8 +1,10 @@
 import { DEFAULT_SERVER } from '../session/settings.ts';
+import { shortTime } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
 import type { BackupResult } from '../server/db/backup.ts';
 import type { MigrationResult } from '../server/db/migrate-folder.ts';
+import type { ReplacedToken } from '../server/domain/lost-token.ts';
 import type { Listening } from './run-server.ts';
 
 export function presentListening(listening: Listening, out: Output): string {
@@ -34,4 +36,11 @@ export function presentMigration({ database, applied }: MigrationResult): string
 export function presentBackup({ folder, files, objectsLeftOut }: BackupResult): string {
   const left = objectsLeftOut ? ['Objects of the embedded storage are not in it.'] : [];
   return [`${folder} holds ${files.join(', ')}.`, ...left].join('\n');
+}
+
+export function presentRecovered({ token_file, made, expires_at }: ReplacedToken): string {
+  const until = `${shortTime(expires_at)} UTC`;
+  return made
+    ? `A new admin token lies in ${token_file}. It is in force now, and until ${until}.`
+    : `The admin token in ${token_file} is in force until ${until}; no other one was made.`;
 }

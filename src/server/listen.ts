@@ -11,10 +11,12 @@ import { openDatabase, type OpenDatabase } from './db/open-database.ts';
 import type { Database } from './db/sqlite.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
 import { AuditTrail } from './domain/audit-trail.ts';
+import { seedTenants } from './domain/bootstrap-tenants.ts';
 import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
 import { loadMasterKey } from './domain/master-key.ts';
 import type { DeletionReport, UnfinishedReport } from './domain/recovery.ts';
+import type { TenantDeps } from './domain/tenants.ts';
 import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
 import { TenantAccess } from './domain/tenant-access.ts';
 import { Purges } from './domain/tenant-purge.ts';
@@ -159,6 +161,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await (objectStore === undefined ? announce() : mark.begin(announce));
   listening.address = await listen(app, settings);
   listening.url = settings.publicUrl ?? listening.address;
+  // The buckets of tenants are told where we listen.
+  await seedFirstTenants(
+    app,
+    { ...recovery, bucketPrefix: settings.bucketPrefix, webhookFor },
+    settings.seedTenants,
+  );
   await watchBuckets(app, settings, jobs);
   jobs.start();
   const keep = (): Promise<void> => keepIdentity({ ...identity, keys }, app.log);
@@ -254,6 +262,23 @@ async function watchBuckets(
   }
   const setting = jobs.runAgain('notifications', false).catch(() => undefined);
   if (settings.storage.kind === 'embedded') await setting;
+}
+
+async function seedFirstTenants(
+  app: FastifyInstance,
+  deps: TenantDeps,
+  slugs: readonly string[],
+): Promise<void> {
+  try {
+    const outcome = await seedTenants(deps, slugs);
+    if (outcome === 'ignored') {
+      app.log.warn('CLOUD_SERVER_ALLOWED_TENANTS is ignored: tenants are administered by now');
+    }
+    if (outcome === 'seeded') app.log.info('the first tenants were added');
+  } catch (err) {
+    // The next start goes on with it.
+    app.log.error({ err }, 'not all of CLOUD_SERVER_ALLOWED_TENANTS could be added');
+  }
 }
 
 function logBootstrap(app: FastifyInstance, { outcome, reason, tokenFile }: BootstrapResult): void {

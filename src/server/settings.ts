@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
+import { RESERVED_SLUGS, SLUG } from '../api/contract/admin.ts';
 import { DEFAULT_SERVER_PORT, defaultServerFolder } from '../api/contract/local-server.ts';
 import { parseToken } from '../api/contract/token.ts';
 import {
@@ -61,6 +62,8 @@ export interface ServerSettings {
   seedToken: string | undefined;
   /** The first owner, if the operator names one. */
   seedOwner: { username: string; password: string } | undefined;
+  /** Slugs of the first tenants, if the operator names any. */
+  seedTenants: string[];
   /** Whose `X-Forwarded-For` is believed: addresses and networks of proxies before us. */
   trustedProxies: string[];
   storage: ExternalStorage | EmbeddedStorage;
@@ -121,6 +124,7 @@ export async function readSettings(
     masterKey: parseKey(await read.secret('KEY')),
     seedToken,
     seedOwner: await readSeedOwner(read),
+    seedTenants: readSeedTenants(read),
     trustedProxies: readProxies(read),
     storage: await readStorage(read, overrides),
     database: await readDatabase(read),
@@ -196,6 +200,13 @@ async function readSeedOwner(read: Variables): Promise<ServerSettings['seedOwner
     throw invalid('ADMIN_PASSWORD', 'is too easy to guess; use 12 characters or more');
   }
   return { username, password };
+}
+
+function readSeedTenants(read: Variables): string[] {
+  const slugs = (read.text('ALLOWED_TENANTS') ?? '').split(',').map((slug) => slug.trim());
+  const named = [...new Set(slugs.filter((slug) => slug !== ''))];
+  if (named.every((slug) => SLUG.test(slug) && !RESERVED_SLUGS.has(slug))) return named;
+  throw invalid('ALLOWED_TENANTS', 'is no list of slugs: acme, other');
 }
 
 function readProxies(read: Variables): string[] {

@@ -48,6 +48,7 @@ type AuditType =
   | 'DeviceDeniedEvent'
   | 'SessionRevokedEvent'
   | 'RefreshTokenReusedEvent'
+  | 'OwnerRecoveredEvent'
   | 'BootstrapSeededEvent'
   | 'BootstrapIgnoredEvent'
   | 'SnapshotCreatedEvent'

@@ -1,12 +1,17 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { resolvePlaces } from '../../../src/platform/places.ts';
+import { recoverFolder } from '../../../src/server/recover-folder.ts';
+import { readSettings } from '../../../src/server/settings.ts';
+import { StorageError, type StorageProvider } from '../../../src/server/storage/provider.ts';
 import { createSocketOnFreePort } from '../../support/free-port.ts';
 import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
-import { openDatabaseOf, testDatabase } from '../../support/test-databases.ts';
+import { databaseEnvironment, openDatabaseOf, testDatabase } from '../../support/test-databases.ts';
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'cloud-bootstrap-'));
@@ -168,6 +173,110 @@ describe('the first owner of the operator', () => {
     await start('thief', NEW, async (server) => {
       expect(await signsIn(server, 'thief', NEW)).toBe(false);
       expect(server.logs()).toContain('CLOUD_SERVER_ADMIN_USERNAME is ignored');
+    });
+  });
+});
+
+describe('CLOUD_SERVER_ALLOWED_TENANTS', () => {
+  const slugsOf = async (server: TestServer): Promise<string[]> => {
+    const client = createApiClient({
+      server: server.url,
+      token: () => Promise.resolve(server.adminToken),
+    });
+    const { tenants } = await client.listTenants();
+    expect(tenants.every(({ policy, status }) => `${policy} ${status}` === 'allowed active')).toBe(
+      true,
+    );
+    return tenants.map(({ slug }) => slug);
+  };
+  const start = (slugs: string, dataFolder: string, work: (server: TestServer) => Promise<void>) =>
+    during({ dataFolder, env: { CLOUD_SERVER_ALLOWED_TENANTS: slugs } }, work);
+
+  it('adds the first tenants with their buckets, and nothing later', async () => {
+    const dataFolder = await folder();
+    await start('acme, other', dataFolder, async (server) => {
+      expect(await slugsOf(server)).toEqual(['acme', 'other']);
+      expect(server.objectStore).toBeDefined();
+    });
+    await start('acme,other', dataFolder, async (server) => {
+      expect(server.logs()).not.toContain('ignored');
+      expect(await slugsOf(server)).toEqual(['acme', 'other']);
+    });
+    await start('acme,third', dataFolder, async (server) => {
+      expect(server.logs()).toContain('CLOUD_SERVER_ALLOWED_TENANTS is ignored');
+      expect(await slugsOf(server)).toEqual(['acme', 'other']);
+    });
+  });
+
+  it('goes on at the next start when the storage failed', async () => {
+    const dataFolder = await folder();
+    const env = { CLOUD_SERVER_ALLOWED_TENANTS: 'one-a,one-b,one-c' };
+    let made = 0;
+    const wrapStorage = (storage: StorageProvider): StorageProvider =>
+      new Proxy(storage, {
+        get: (target, name) => {
+          if (name === 'createBucket' && (made += 1) > 1) {
+            return () => Promise.reject(new StorageError('CreateBucket', 'InternalError', 500));
+          }
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    await during({ dataFolder, env, wrapStorage }, async (server) => {
+      expect(await slugsOf(server)).toEqual(['one-a']);
+      expect(server.logs()).toContain('not all of CLOUD_SERVER_ALLOWED_TENANTS');
+    });
+    await during({ dataFolder, env }, async (server) => {
+      expect(await slugsOf(server)).toEqual(['one-a', 'one-b', 'one-c']);
+    });
+  });
+
+  it('is ignored where somebody has administered a tenant', async () => {
+    const dataFolder = await folder();
+    await during({ dataFolder, tenants: ['mine'] }, () => Promise.resolve());
+    await start('acme', dataFolder, async (server) => {
+      expect(await slugsOf(server)).toEqual(['mine']);
+      expect(server.logs()).toContain('CLOUD_SERVER_ALLOWED_TENANTS is ignored');
+    });
+  });
+
+  it.each(['Acme', 'a', 'acme;other', 'admin'])('refuses to start with %s', async (slugs) => {
+    await expect(
+      startTestServer({ env: { CLOUD_SERVER_ALLOWED_TENANTS: slugs } }),
+    ).rejects.toMatchObject({ code: 'invalid-setting' });
+  });
+});
+
+describe('an operator who has lost the last admin token', () => {
+  it('gets another one from the folder, of a running and of a stopped server', async () => {
+    const dataFolder = await folder();
+    const env = { ...(await databaseEnvironment(dataFolder)) };
+    const settings = await readSettings(
+      { env, places: resolvePlaces({ CLOUD_HOME: dataFolder }) },
+      { dataFolder },
+    );
+    const path = join(dataFolder, 'admin-token');
+    const recover = async () => {
+      const result = await recoverFolder(settings, systemClock);
+      return { ...result, token: (await readFile(path, 'utf8')).trim() };
+    };
+    const running = await during({ dataFolder }, async (server) => {
+      expect(await recover()).toMatchObject({ made: false, token: server.adminToken });
+      await rm(path);
+      const recovered = await recover();
+      expect(recovered).toMatchObject({ made: true, token_file: path });
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+      expect(await administers(server, recovered.token)).toBe(true);
+      expect(await recover()).toMatchObject({ made: false, token: recovered.token });
+      return recovered.token;
+    });
+    // As if it was begun and did not get to its end: the file is there, and the token is nothing.
+    await writeFile(path, 'cloud_adm_nothing\n');
+    const stopped = await recover();
+    expect(stopped.made).toBe(true);
+    await during({ dataFolder }, async (server) => {
+      expect(await administers(server, stopped.token)).toBe(true);
+      expect(await administers(server, running)).toBe(true);
     });
   });
 });

@@ -26,6 +26,7 @@ describe('readSettings', () => {
       bucketPrefix: 'cloud',
       bucketRegions: undefined,
       seedOwner: undefined,
+      seedTenants: [],
       trustedProxies: [],
       allowPrivateSync: false,
       allowPrivateIssuers: false,

@@ -1,0 +1,43 @@
+import { adminTokenFile } from '../api/contract/local-server.ts';
+import type { Clock } from '../platform/clock.ts';
+import { acquireLock } from '../platform/lock.ts';
+import { LockHeldError } from '../platform/lock-held-error.ts';
+import { useDataFolder } from './data-folder.ts';
+import { migrate } from './db/migrate.ts';
+import { openDatabase } from './db/open-database.ts';
+import { replaceLostToken, type ReplacedToken } from './domain/lost-token.ts';
+import { filesIn, type ServerSettings } from './settings.ts';
+
+/**
+ * Makes an admin token where the server's data is, whether a server runs there or not: the token is
+ * in force with the next request. @throws ServerStartError
+ */
+export async function recoverFolder(
+  settings: ServerSettings,
+  clock: Clock,
+): Promise<ReplacedToken> {
+  await using opened = new AsyncDisposableStack();
+  await useDataFolder(settings.dataFolder);
+  const running = await isRunning(settings, clock, opened);
+  const { db } = await openDatabase(settings);
+  opened.defer(() => db.destroy());
+  // A server that runs has done so, and must not get another version's schema.
+  if (!running) await migrate(db, clock);
+  return await replaceLostToken(db, clock, adminTokenFile(settings.dataFolder));
+}
+
+async function isRunning(
+  settings: ServerSettings,
+  clock: Clock,
+  opened: AsyncDisposableStack,
+): Promise<boolean> {
+  const path = filesIn(settings.dataFolder).lock;
+  try {
+    const lock = await acquireLock(path, { command: 'cloud server recover', clock });
+    opened.defer(() => lock.release());
+    return false;
+  } catch (error) {
+    if (error instanceof LockHeldError) return true;
+    throw error;
+  }
+}
