@@ -35,6 +35,7 @@ import {
   MountInfo,
   type CreateMountCredential,
 } from './contract/mount.ts';
+import { JobList, JobRun, type RunJob } from './contract/jobs.ts';
 import { ServerVersion } from './contract/server.ts';
 import { SigningKeyList, type RotateSigningKeys } from './contract/signing-keys.ts';
 import {
@@ -91,6 +92,9 @@ export interface ApiClient extends PeopleCalls, TenantCalls, AuditCalls {
   listVersions(path: string): Promise<ObjectVersionList>;
   /** Tells other clients of what was uploaded, for a storage that does not notify by itself. */
   announceSync(notice: SyncNotice): Promise<void>;
+  listJobs(): Promise<JobList>;
+  /** Answers when the job is done. */
+  runJob(name: string, body: RunJob): Promise<JobRun>;
   listSigningKeys(): Promise<SigningKeyList>;
   rotateSigningKeys(body: RotateSigningKeys): Promise<SigningKeyList>;
   addIssuer(body: AddIssuer): Promise<Issuer>;
@@ -212,6 +216,14 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       }),
     announceSync: (json) => nothing({ method: 'POST', path: 'tenant/sync', json }),
     ...tenantCalls(call),
+    listJobs: () => call({ method: 'GET', path: 'api/v1/admin/jobs', answer: JobList }),
+    runJob: (name, json) =>
+      call({
+        method: 'POST',
+        path: `api/v1/admin/jobs/${pathPart(name)}/run`,
+        json,
+        answer: JobRun,
+      }),
     listSigningKeys: () =>
       call({ method: 'GET', path: 'api/v1/admin/signing-keys', answer: SigningKeyList }),
     rotateSigningKeys: (json) =>

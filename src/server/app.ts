@@ -15,10 +15,12 @@ import type { ProviderKeys } from './identity/issuers/provider.ts';
 import type { Passwords } from './identity/passwords.ts';
 import type { RateLimits } from './identity/rate-limits.ts';
 import type { JobRunner } from './jobs/runner.ts';
+import type { Metrics } from './metrics.ts';
 import { useAuthentication } from './plugins/authentication.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
+import { useRequestMetrics } from './plugins/request-metrics.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
 import { adminTokenRoutes } from './routes/admin-tokens.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
@@ -64,6 +66,7 @@ export interface AppDeps {
   /** Whether this process hears of what other server processes publish. */
   isListening: () => boolean;
   jobs: JobRunner;
+  metrics: Metrics;
   webhookFor: WebhookFor;
   webhookToken: (tenantId: string) => string;
   /** Whether the sync address of a tenant may be in a private network. */
@@ -97,6 +100,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   });
   useDraining(app);
   useRequestLog(app);
+  useRequestMetrics(app, deps.metrics);
   useProblems(app);
   useContractSchemas(app);
   useBodies(app);

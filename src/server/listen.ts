@@ -34,6 +34,7 @@ import type { JobReport } from './jobs/job.ts';
 import { JobRunner } from './jobs/runner.ts';
 import { serverJobs } from './jobs/server-jobs.ts';
 import type { Logger } from './logger.ts';
+import { Metrics } from './metrics.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
@@ -84,6 +85,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const clock = options.clock ?? systemClock;
   await using opened = new AsyncDisposableStack();
   const { db, postgres, masterKey, keys } = await openState(settings, clock, opened);
+  const metrics = new Metrics(postgres?.pool);
   // This process among all that share the database.
   const owner = randomUUID();
   const logger: Logger = {
@@ -97,7 +99,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   opened.defer(() => mark.end(objectStore?.undelivered ?? 0));
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
-  const { log, bus, isListening } = await openEvents({ db, postgres, clock, keys, logger }, opened);
+  const { log, bus, isListening } = await openEvents(
+    { db, postgres, clock, keys, logger, metrics },
+    opened,
+  );
   const intents = new Intents(db, clock, owner);
   const recovery = { db, clock, storage: provider, intents };
   const access = new TenantAccess(recovery);
@@ -117,15 +122,17 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     return { url: `${base}/webhooks/tigris/${tenantId}`, token };
   };
   const jobs = new JobRunner(
-    { db, clock, owner, logger },
+    {
+      ...{ db, clock, owner, logger },
+      onRun: (job, outcome, ms) => metrics.jobs.observe({ job, outcome }, ms / 1000),
+    },
     serverJobs({ ...recovery, ...identity, ...{ access, purges }, bus, log, webhookFor, logger }),
   );
   const app = buildApp({
     ...recovery,
     ...identity,
     ...{ access, purges },
-    jobs,
-    isListening,
+    ...{ jobs, metrics, isListening },
     accessTokens: new AccessTokens({ keys, issuer: () => listening.url, clock }),
     keys,
     issuer: () => listening.url,

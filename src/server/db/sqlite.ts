@@ -53,7 +53,12 @@ class OneWriterDialect extends SqliteDialect {
   }
 }
 
-const ROW_LOCKS = new Set<string | undefined>(['ForUpdate', 'ForNoKeyUpdate', 'SkipLocked']);
+const ROW_LOCKS = new Set<string | undefined>([
+  'ForUpdate',
+  'ForNoKeyUpdate',
+  'ForShare',
+  'SkipLocked',
+]);
 
 /** `for update` is for PostgreSQL: here a transaction is alone with the whole database. */
 class OneWriterQueryCompiler extends SqliteQueryCompiler {

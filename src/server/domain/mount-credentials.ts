@@ -93,6 +93,7 @@ export async function confirmMountCredential(
       .select(['confirmed_at', 'revoked_at', 'provider_status'])
       .where('id', '=', id)
       .where('tenant_id', '=', tenant.id)
+      .forUpdate()
       .executeTakeFirst();
     if (row?.revoked_at !== null) throw noSuchCredential();
     // Whoever was just let in again would take a key that is still refused for a dead one.
@@ -163,6 +164,7 @@ async function markRevoked(
       .selectAll()
       .where('id', '=', id)
       .where('tenant_id', '=', tenant.id)
+      .forUpdate()
       .executeTakeFirst();
     if (row === undefined) throw noSuchCredential();
     if (!mayRevoke(row.created_by)) {

@@ -38,6 +38,13 @@ type OnAppend = (
   numbers: { first: number; last: number },
 ) => Promise<void>;
 
+interface EventLogOptions {
+  kept?: number;
+  onAppend?: OnAppend;
+  /** Told when it is committed. */
+  onAdded?: (count: number) => void;
+}
+
 /** Each tenant's newest; about 4 MB. */
 const KEPT = 10_000;
 const KEPT_MS = 7 * 86_400_000;
@@ -54,25 +61,29 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #kept: number;
   readonly #onAppend: OnAppend | undefined;
+  readonly #onAdded: ((count: number) => void) | undefined;
 
   constructor(
     db: Database,
     clock: Clock,
-    { kept = KEPT, onAppend }: { kept?: number; onAppend?: OnAppend } = {},
+    { kept = KEPT, onAppend, onAdded }: EventLogOptions = {},
   ) {
     this.#db = db;
     this.#clock = clock;
     this.#kept = kept;
     this.#onAppend = onAppend;
+    this.#onAdded = onAdded;
   }
 
   /** @returns what was added; duplicates are left out */
   async append(tenantId: string, events: readonly NewEvent[]): Promise<LoggedEvent[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#db
+        const added = await this.#db
           .transaction()
           .execute((transaction) => this.#append(transaction, tenantId, events));
+        this.#onAdded?.(added.length);
+        return added;
       } catch (error) {
         // Another process has just taken this number, or logged the same delivery.
         if (attempt === ATTEMPTS || !isUniqueViolation(error)) throw error;

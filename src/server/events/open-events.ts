@@ -3,6 +3,7 @@ import { NotificationListener } from '../db/notifications.ts';
 import type { OpenDatabase } from '../db/open-database.ts';
 import type { SigningKeys } from '../domain/signing-keys.ts';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
 import { LocalEventBus, type EventBus } from './event-bus.ts';
 import { EventLog } from './event-log.ts';
 import { announceInTransaction, PostgresEventBus } from './postgres-event-bus.ts';
@@ -18,18 +19,20 @@ interface EventsDeps extends Pick<OpenDatabase, 'db' | 'postgres'> {
   clock: Clock;
   keys: SigningKeys;
   logger: Pick<Logger, 'warn' | 'error'>;
+  metrics: Metrics;
 }
 
 /** On SQLite this process is the only one; on PostgreSQL all of them hear of everything. */
 export async function openEvents(
-  { db, postgres, clock, keys, logger }: EventsDeps,
+  { db, postgres, clock, keys, logger, metrics }: EventsDeps,
   opened: AsyncDisposableStack,
 ): Promise<Events> {
+  const onAdded = (count: number): void => metrics.events.inc(count);
   if (postgres === undefined) {
-    const log = new EventLog(db, clock);
+    const log = new EventLog(db, clock, { onAdded });
     return { log, bus: new LocalEventBus(log), isListening: () => true };
   }
-  const log = new EventLog(db, clock, { onAppend: announceInTransaction });
+  const log = new EventLog(db, clock, { onAppend: announceInTransaction, onAdded });
   const bus = new PostgresEventBus(log, (err) => logger.error({ err }, 'events were not read'));
   const reloadKeys = (): void => {
     keys.reload().catch((err: unknown) => logger.error({ err }, 'signing keys were not read'));

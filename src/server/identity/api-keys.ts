@@ -302,6 +302,7 @@ async function requireKey(
     .where('kind', '=', 'api')
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', new Date(clock.now()).toISOString())
+    .forUpdate()
     .executeTakeFirst();
   if (row !== undefined && mayEnd(principal, row)) return row;
   throw new HttpProblem(404, 'api-key-not-found', 'There is no such API key.');

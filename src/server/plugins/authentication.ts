@@ -157,10 +157,24 @@ async function recheck(
   principal: Principal,
   scope: Scope,
 ): Promise<void> {
+  if (db.isTransaction) await holdRights(db, principal);
   const now = granted(await principalAgain(db, clock, principal));
   if (now.tenantId === null || now.tenantId !== principal.tenantId) throw refused('invalid');
   assertAllowed(await findTenant(db, now.tenantId));
   requireScope(now, scope);
+}
+
+/** Whoever takes them away meanwhile waits for our end, and then finds what we have made. */
+async function holdRights(db: Kysely<Schema>, { user, tenantId }: Principal): Promise<void> {
+  if (user === null) return;
+  await db.selectFrom('users').select('id').where('id', '=', user.id).forShare().execute();
+  await db
+    .selectFrom('memberships')
+    .select('role')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', user.id)
+    .forShare()
+    .execute();
 }
 
 const REFUSALS = {

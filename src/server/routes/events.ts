@@ -8,12 +8,14 @@ import { EventStreams } from '../events/event-streams.ts';
 import type { SyncForwarder } from '../events/sync-forward.ts';
 import { checkWebhookToken, takeDelivery } from '../events/webhook.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { Metrics } from '../metrics.ts';
 import { tenantOf, type Guards } from '../plugins/authentication.ts';
 
 interface EventDeps {
   db: Database;
   clock: Clock;
   bus: EventBus;
+  metrics: Metrics;
   forwarder: SyncForwarder;
   webhookToken: (tenantId: string) => string;
 }
@@ -35,7 +37,7 @@ export function eventRoutes(app: FastifyInstance, deps: EventDeps, guards: Guard
     deps.forwarder.stop();
     return Promise.resolve();
   });
-  streamRoute(app, streams, guards);
+  streamRoute(app, streams, deps.metrics, guards);
   syncRoute(app, deps, guards);
   app.register((scoped, _options, done) => {
     webhookRoute(scoped, deps);
@@ -43,13 +45,20 @@ export function eventRoutes(app: FastifyInstance, deps: EventDeps, guards: Guard
   });
 }
 
-function streamRoute(app: FastifyInstance, streams: EventStreams, guards: Guards): void {
+function streamRoute(
+  app: FastifyInstance,
+  streams: EventStreams,
+  metrics: Metrics,
+  guards: Guards,
+): void {
   app.get(
     '/tenant/events',
     { onRequest: guards.tenant('mount:read'), exposeHeadRoute: false },
     async (request, reply) => {
       const { id: tenantId } = tenantOf(request);
       streams.assertRoom(tenantId);
+      metrics.streams.inc();
+      reply.raw.once('close', () => metrics.streams.dec());
       const { 'last-event-id': last } = request.headers;
       await streams.open({
         tenantId,

@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import type { ServerVersion } from '../../api/contract/server.ts';
 import { DatabaseUnavailableError } from '../db/database-errors.ts';
 import type { Database } from '../db/sqlite.ts';
+import type { Metrics } from '../metrics.ts';
 
 interface ServiceDeps {
   db: Database;
   isListening: () => boolean;
+  metrics: Metrics;
   version: string;
 }
 
@@ -19,6 +21,10 @@ export function serviceRoutes(app: FastifyInstance, deps: ServiceDeps): void {
       throw new DatabaseUnavailableError(new Error('the connection that listens was lost'));
     }
     return { status: 'ready' };
+  });
+  app.get('/metrics', { logLevel: 'warn' }, async (_request, reply) => {
+    reply.type(deps.metrics.contentType);
+    return deps.metrics.text();
   });
   app.get('/version', (): ServerVersion => ({ name: 'cloud', version: deps.version }));
 }
