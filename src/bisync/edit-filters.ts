@@ -7,6 +7,7 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
 import { IGNORE_FILE } from './filters/ignore-file.ts';
+import { temporaryBeside } from './local-file.ts';
 import { ignoreLines, parseIgnoreLine } from './filters/ignore-pattern.ts';
 
 export interface EditedFilters {
@@ -64,7 +65,10 @@ export async function editFilters(root: string, host: Host): Promise<EditedFilte
     );
   }
   const changed = after !== (before ?? START);
-  if (changed) await writeFileAtomic(file, after, { mode: await modeOf(file) });
+  if (changed) {
+    const temporary = temporaryBeside(file);
+    await writeFileAtomic(file, after, { mode: await modeOf(file), temporary });
+  }
   await rm(folder, { recursive: true, force: true });
   return { file, changed };
 }

@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path';
 export interface AtomicWriteOptions {
   /** Permission bits of the new file, set when it is created. Default 0600. */
   mode?: number;
+  /** Another temporary name in the same folder, where the usual one would mean something. */
+  temporary?: string;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function writeFileAtomic(
   const mode = options.mode ?? 0o600;
   const folder = dirname(path);
   const hidden = basename(path).startsWith('.') ? basename(path) : `.${basename(path)}`;
-  const temporary = join(folder, `${hidden}.${uniqueSuffix()}.tmp`);
+  const temporary = options.temporary ?? join(folder, `${hidden}.${uniqueSuffix()}.tmp`);
   try {
     const file = await open(temporary, 'wx', mode);
     try {

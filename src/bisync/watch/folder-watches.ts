@@ -1,7 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isErrno } from '../../platform/atomic-file.ts';
+import { entriesIfReadable } from '../../platform/folder-entries.ts';
 import { below, watchLimit, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
 
 interface Watched {
@@ -79,7 +80,7 @@ export class FolderWatches implements LocalChanges {
     // Another folder with the name of one that was moved: the old watch went along with the old one.
     if (known !== undefined && isNew) this.#drop(folder);
     if (isNew && !this.#watch(folder, identity)) return;
-    for (const entry of await entriesOf(join(this.#options.root, folder))) {
+    for (const entry of await entriesIfReadable(join(this.#options.root, folder))) {
       if (this.#closed) return;
       const path = below(folder, entry.name);
       if (entry.isDirectory()) {
@@ -167,17 +168,4 @@ export class FolderWatches implements LocalChanges {
       throw error;
     }
   }
-}
-
-async function entriesOf(folder: string): ReturnType<typeof listed> {
-  try {
-    return await listed(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EIO')) return [];
-    throw error;
-  }
-}
-
-function listed(folder: string) {
-  return readdir(folder, { withFileTypes: true });
 }

@@ -1,10 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultRules } from '../../bisync/filters/default-rules.ts';
 import { PathFilter } from '../../bisync/filters/path-filter.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import { count } from '../../output/format.ts';
-import { isErrno } from '../../platform/atomic-file.ts';
+import { entriesIfReadable } from '../../platform/folder-entries.ts';
 import type { Check } from '../check.ts';
 import type { Facts } from '../facts.ts';
 import { ok, warning, type Observation } from '../finding.ts';
@@ -52,25 +51,12 @@ async function countFolders(root: string, deadline: number): Promise<number> {
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     if (performance.now() > deadline) break;
     folders += 1;
-    for (const entry of await entriesOf(folder)) {
+    for (const entry of await entriesIfReadable(folder)) {
       if (!entry.isDirectory() || defaults.ignores(entry.name, 'folder')) continue;
       waiting.push(join(folder, entry.name));
     }
   }
   return folders;
-}
-
-async function entriesOf(folder: string): ReturnType<typeof listed> {
-  try {
-    return await listed(folder);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EIO')) return [];
-    throw error;
-  }
-}
-
-function listed(folder: string) {
-  return readdir(folder, { withFileTypes: true });
 }
 
 /** Editors and other programs of the same user take from the same limit. */
