@@ -12,7 +12,8 @@ import { LocalSide } from './local-side.ts';
 import { endPause, readPause, writePause } from './pause-file.ts';
 import { hear, type Heard } from './remote-changes.ts';
 import type { Watcher, WatchEnd, WatchOptions } from './watcher.ts';
-import { Watching, type WatchingParts } from './watching.ts';
+import { Watching } from './watching.ts';
+import type { WatchingParts } from './watching-parts.ts';
 
 export interface WatchDeps {
   /** 0 to 1, for the jitter. */

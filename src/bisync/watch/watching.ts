@@ -1,52 +1,27 @@
-import { AbortError } from '../../output/errors.ts';
-import type { Host } from '../../platform/host.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
-import { ACCESS_FILE } from '../filters/own-files.ts';
 import { WATCH_COMMAND } from '../pair-lock.ts';
-import type { Pair } from '../pair.ts';
 import { readMemory } from '../pair-memory.ts';
 import type { BisyncResult } from '../result.ts';
-import type { BisyncEvent, RunContext } from '../run-context.ts';
-import { runBisync, type BisyncDeps } from '../run.ts';
+import type { BisyncEvent } from '../run-context.ts';
+import { runBisync } from '../run.ts';
 import { STATE_MEANINGS } from '../states.ts';
 import { Agenda, type RemoteHint, type Step } from './agenda.ts';
-import type { Announcer } from './announcer.ts';
-import { SHOWN, type Board } from './board.ts';
-import { ended, offline, paused, troubleOf } from './ends.ts';
+import { SHOWN } from './board.ts';
+import { ended, paused } from './ends.ts';
 import { Flushes } from './flushes.ts';
-import { isIgnoreFile, type LaneRules } from './judge.ts';
-import { takeLane, type LaneOutcome } from './lane.ts';
-import type { LocalSide } from './local-side.ts';
-import { Retry } from './retry.ts';
-import { NeedsRun, PairSlices } from './slices.ts';
+import { isIgnoreFile } from './judge.ts';
+import { DELETE_AFTER_MS, LaneSteps } from './lane-steps.ts';
+import { Recovery } from './recovery.ts';
 import { StorageAccess } from './storage-access.ts';
 import { Teller } from './teller.ts';
 import { Wakeable } from './wakeable.ts';
-import type { FlushResult, KeyInUse, WatchOptions, WatchView } from './watcher.ts';
+import type { FlushResult, KeyInUse, WatchView } from './watcher.ts';
+import type { WatchingParts } from './watching-parts.ts';
 
 /** While events come, both sides are compared about so often all the same. */
 const COMPARE_EVERY_MS = 3_600_000;
 const JITTER = 0.2;
-/** A delete waits so long for its other half: a rename, or a file that is written anew. */
-const DELETE_AFTER_MS = 1000;
-const SOON_MS = 500;
-/** What the lane has settled is folded into the baseline from there on. */
-const OVERLAY_BYTES = 8 * 1024 * 1024;
-const PROBE_WITHIN_MS = 10_000;
-const GUARD_AGAIN_MS = 5000;
-
-export interface WatchingParts {
-  options: WatchOptions;
-  host: Host;
-  pair: Pair;
-  board: Board;
-  local: LocalSide;
-  announcer: Announcer;
-  /** 0 to 1, for the jitter. */
-  random: () => number;
-  runDeps: Partial<BisyncDeps>;
-}
 
 /**
  * The one loop of a watcher: takes what is due from the agenda, by the lane or by a run, one after the
@@ -56,11 +31,10 @@ export class Watching {
   readonly agenda = new Agenda();
   readonly flushes: Flushes;
   readonly #parts: WatchingParts;
-  readonly #slices: PairSlices;
-  readonly #retry: Retry;
+  readonly #lane: LaneSteps;
+  readonly #recovery: Recovery;
   readonly #stopping = new AbortController();
   readonly #stopped = new AbortController();
-  readonly #inDoubt = new Set<string>();
   readonly #storage: StorageAccess;
   readonly #teller: Teller;
   readonly #sleep: Wakeable;
@@ -68,18 +42,22 @@ export class Watching {
   #eventsCome = false;
   #paused: { until: number | null } | undefined;
   #movedOnInRow = 0;
-  /** A guard has stopped the last run. */
-  #guarded = false;
 
   constructor(parts: WatchingParts) {
     this.#parts = parts;
-    const { options, host, pair, board, announcer } = parts;
+    const { options, host, board, announcer } = parts;
     this.#storage = new StorageAccess(options, parts.runDeps.s3);
-    this.#slices = new PairSlices(options, host, pair, () => this.access);
     this.#teller = new Teller(board, announcer, () => this.#now());
+    this.#lane = new LaneSteps(parts, {
+      ...{ agenda: this.agenda, storage: this.#storage, teller: this.#teller },
+      ...{ signal: this.#stopped.signal, stopping: this.#stopping.signal },
+    });
     this.#sleep = new Wakeable(host.clock);
-    this.#retry = new Retry(parts.random);
     this.flushes = new Flushes(() => this.#now());
+    this.#recovery = new Recovery(parts, {
+      ...{ agenda: this.agenda, storage: this.#storage, flushes: this.flushes },
+      stopped: this.#stopped.signal,
+    });
   }
 
   get access(): BucketAccess {
@@ -127,7 +105,7 @@ export class Watching {
   eventsCome(come: boolean): void {
     this.#eventsCome = come;
     this.#planComparison();
-    if (come) this.#retry.soon(this.#now());
+    if (come) this.#recovery.soon();
     this.wake();
   }
 
@@ -161,7 +139,7 @@ export class Watching {
   async flush(signal: AbortSignal | undefined): Promise<FlushResult> {
     if (this.#paused !== undefined) throw paused();
     const result = this.flushes.add(this.#parts.board.changes, signal);
-    this.#retry.soon(this.#now());
+    this.#recovery.soon();
     this.compare('flush');
     return result;
   }
@@ -214,9 +192,10 @@ export class Watching {
       else await this.#rest(until);
       return;
     }
-    if (this.#retry.at !== undefined) {
-      if (this.#retry.at > now) await this.#rest(this.#retry.at);
-      else await this.#tryAgain();
+    const { againAt } = this.#recovery;
+    if (againAt !== undefined) {
+      if (againAt > now) await this.#rest(againAt);
+      else await this.#recovery.tryAgain();
       return;
     }
     const { nextComparisonAt, lane } = this.#parts.board.shown;
@@ -231,8 +210,10 @@ export class Watching {
     );
     try {
       if (step.type === 'run') await this.#compare();
-      else if (step.type === 'lane') await this.#lane(step);
-      else {
+      else if (step.type === 'lane') {
+        const unreachable = await this.#lane.take(step);
+        if (unreachable !== undefined) this.#failed(unreachable);
+      } else {
         const until = Math.min(step.until ?? Infinity, nextComparisonAt ?? Infinity);
         await this.#rest(until === Infinity ? null : until);
       }
@@ -243,61 +224,12 @@ export class Watching {
     }
   }
 
-  async #lane({ local, remote }: Extract<Step, { type: 'lane' }>): Promise<void> {
-    this.#teller.begin('lane', [...local, ...remote]);
-    const { agenda } = this;
-    const around = {
-      s3: this.#storage.client,
-      onEvent: (event: BisyncEvent) => this.#teller.tell(event),
-      signal: this.#stopped.signal,
-      stopping: this.#stopping.signal,
-    };
-    let outcome: LaneOutcome;
-    try {
-      outcome = await this.#slices.take(around, (run, open) => {
-        const rules = this.#rules(run, open);
-        return takeLane(run, { local, remote, deleting: agenda.awaits('deleted') }, rules);
-      });
-    } catch (error) {
-      if (!(error instanceof NeedsRun)) throw error;
-      this.compare('state');
-      return;
-    }
-    this.#takeOutcome(outcome);
-    if ((await this.#slices.overlayBytes()) > OVERLAY_BYTES) this.compare('overlay');
-  }
-
-  #rules(run: RunContext, open: readonly { path: string }[]): LaneRules {
-    const { filter, leftOut } = this.#parts.local.survey;
-    return {
-      ...{ filter, leftOut, names: run.names, inDoubt: this.#inDoubt },
-      gitignore: this.#parts.options.gitignore === true,
-      inConflict: new Set(open.map(({ path }) => path)),
-    };
-  }
-
-  #takeOutcome(outcome: LaneOutcome): void {
-    const { board } = this.#parts;
-    const now = this.#now();
-    for (const { hint, until } of outcome.again) this.agenda.postpone(hint, until);
-    // A file that takes long to send is not sent again at once: at most a quarter of the time.
-    for (const [path, ms] of outcome.took) this.agenda.rest(path, now + 3 * ms, now);
-    for (const path of outcome.inDoubt) this.#inDoubt.add(path);
-    for (const path of outcome.well) board.well(path);
-    for (const { path, message } of outcome.problems) board.problem(path, message);
-    for (const reason of outcome.runs) {
-      const wait = reason === 'deleted' ? DELETE_AFTER_MS : reason === 'burst' ? 0 : SOON_MS;
-      this.agenda.needRun(reason, now + wait);
-    }
-    if (outcome.unreachable !== undefined) this.#failed(outcome.unreachable);
-  }
-
   async #compare(): Promise<void> {
     const { options, host, board, local, pair } = this.#parts;
     const startedAt = this.#now();
     const { hints } = this.agenda.beginRun(startedAt);
     this.#teller.begin('run', hints);
-    this.#slices.forget();
+    this.#lane.forget();
     await local.refresh();
     let withoutRclone: string | null = null;
     const onEvent = (event: BisyncEvent): void => {
@@ -317,7 +249,7 @@ export class Watching {
       onEvent,
       this.#parts.runDeps,
     );
-    this.#inDoubt.clear();
+    this.#lane.doubtsAreOver();
     const { openConflicts } = await readMemory(pair.folder);
     board.show({ lastComparedAt: startedAt, openConflicts: openConflicts.length });
     board.problems(result.problems);
@@ -331,8 +263,7 @@ export class Watching {
       this.#failed(new S3RequestError('network', STATE_MEANINGS.offline.sentence));
       return;
     }
-    this.#retry.succeeded();
-    this.#guarded = false;
+    this.#recovery.succeeded();
     if (movedUnderneath(result)) {
       this.#movedOnInRow += 1;
       const wait = Math.min(DELETE_AFTER_MS * 2 ** this.#movedOnInRow, 60_000);
@@ -359,47 +290,8 @@ export class Watching {
     board.show({ lane, laneNotice: reason });
   }
 
-  /** The network, the storage or the disk does not do now what it should; or a person is needed. */
   #failed(failure: unknown): void {
-    if (this.#stopping.signal.aborted) return;
-    const trouble = troubleOf(failure);
-    const now = this.#now();
-    if (trouble.type === 'end') {
-      // In the middle of a checkout more may seem to be gone than is: it is looked at once more.
-      if (this.#guarded || !isGuard(trouble.error)) throw trouble.error;
-      this.#guarded = true;
-      this.agenda.needRun('guard', now + GUARD_AGAIN_MS);
-      return;
-    }
-    if (trouble.type === 'key') {
-      this.agenda.needRun('key', now);
-      return;
-    }
-    const { kind, error } = trouble;
-    const [cure = null] = error.suggestions;
-    this.#retry.failed(kind, error.message, now);
-    if (kind !== 'offline') this.#parts.board.problem(error.code, error.message, cure);
-    this.agenda.needRun('back', now);
-    this.flushes.fail(error);
-  }
-
-  /** Offline, one small request asks whether it is worth comparing everything. */
-  async #tryAgain(): Promise<void> {
-    if (this.#retry.kind === 'offline') {
-      try {
-        const soon = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(PROBE_WITHIN_MS)]);
-        await this.#storage.client.head(ACCESS_FILE, soon);
-      } catch (error) {
-        if (!(error instanceof S3RequestError) || error.ambiguous) {
-          this.#retry.failed('offline', this.#retry.message, this.#now());
-          this.flushes.fail(offline(this.#retry.message));
-          return;
-        }
-        // It answers; what it says is for the run to understand.
-      }
-    }
-    this.#retry.letTry();
-    this.agenda.needRun('back', this.#now());
+    if (!this.#stopping.signal.aborted) this.#recovery.failed(failure);
   }
 
   #planComparison(): void {
@@ -415,7 +307,10 @@ export class Watching {
     if (busy === undefined) board.moving(null);
     if (this.#paused !== undefined) board.state('paused');
     else if (busy !== undefined) board.state(busy);
-    else if (this.#retry.kind !== undefined) board.state(this.#retry.kind, this.#retry.message);
+    else if (this.#recovery.trouble !== undefined) {
+      const { kind, message } = this.#recovery.trouble;
+      board.state(kind, message);
+    }
     // Between the first word of a change and its end nothing is in sync.
     else if (this.agenda.size > 0 || this.agenda.runWanted) board.state('syncing');
     else board.state(board.shown.openConflicts > 0 ? 'conflicts' : 'idle');
@@ -429,16 +324,11 @@ export class Watching {
   async #rest(until: number | null): Promise<void> {
     if ((await this.#sleep.sleep(until)) === 'awake') return;
     this.compare('woke');
-    this.#retry.soon(this.#now());
+    this.#recovery.soon();
   }
 }
 
 /** Something changed while the run went on, a folder's name for instance: another one has it. */
 function movedUnderneath({ movedOn, problems }: BisyncResult): boolean {
   return movedOn.length > 0 || problems.some(({ reason }) => reason === 'changing');
-}
-
-function isGuard(error: unknown): boolean {
-  const codes = ['halted-delete-guard', 'halted-root-emptied'];
-  return error instanceof AbortError && codes.includes(error.code);
 }
