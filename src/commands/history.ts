@@ -20,10 +20,11 @@ export default class HistoryCommand extends BaseCommand<typeof HistoryCommand> {
 
   override async run(): Promise<void> {
     const { fileHistory } = await import('../bisync/undo/history.ts');
-    const { presentHistory } = await import('../bisync/undo/present-history.ts');
+    const { presentHistory, VERSIONS } = await import('../bisync/undo/present-history.ts');
     const { context, server, path } = this.flags;
     const request = { session: { context, server }, path, signal: this.signal };
     const history = await fileHistory({ ...request, file: this.args.file }, this.host);
-    this.out.result(history, presentHistory);
+    if (this.flags.output === 'tsv') this.out.list(history.entries, VERSIONS);
+    else this.out.result(history, presentHistory);
   }
 }

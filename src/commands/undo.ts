@@ -38,8 +38,7 @@ export default class Undo extends BaseCommand<typeof Undo> {
     const { context, server, path, list, limit, wait: waitMs, 'dry-run': dryRun } = this.flags;
     const folder = { session: { context, server }, path, signal: this.signal };
     if (list) {
-      const runs = await undoableRuns({ ...folder, limit }, this.host);
-      this.out.result(runs, present.presentUndoableRuns, (same) => same.runs);
+      this.out.list(await undoableRuns({ ...folder, limit }, this.host), present.RUNS);
       return;
     }
     const { run, removesMany } = await undoOutlook({ ...folder, run: this.args.run }, this.host);

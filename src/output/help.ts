@@ -45,7 +45,8 @@ export default class CloudHelp extends Help {
     const names = more.filter((each) => !isTopic(each)).map(([name]) => name);
     this.log(wrap(`  ${names.join(', ')}`, 80, '  '));
     this.log('');
-    this.log(this.section('TOPICS', rows(HELP_TOPICS.map((each) => [each.name, each.summary]))));
+    const pages = HELP_TOPICS.map(({ name }) => name);
+    this.log(this.section('TOPICS', wrap(pages.join(', '), 78)));
     this.log('');
     this.log(`Help on one of them: ${this.config.bin} COMMAND --help, cloud help TOPIC`);
     return Promise.resolve();

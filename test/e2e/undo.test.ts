@@ -110,7 +110,7 @@ it('a file has a history, and each version of it comes back, from the cloud or t
 
 it('a snapshot shows the bucket as it was, and a sync that was approved begins with one', async () => {
   const ada = await openPerson();
-  expect((await ada.cloud('snapshot', 'list')).stdout).toContain('No snapshot');
+  expect((await ada.cloud('snapshot', 'list')).stderr).toContain('No snapshot');
   const taken = await ada.cloud('snapshot', 'create', '--name', 'at noon', '--json');
   const { version } = JSON.parse(taken.stdout) as { version: string };
   for (let index = 0; index < 8; index += 1) await rm(join(ada.folder, `n${index}.md`));

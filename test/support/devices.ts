@@ -137,6 +137,8 @@ export interface Device {
 }
 
 export interface SpawnOptions {
+  /** Take this run back instead of syncing. */
+  undo?: string;
   bound?: boolean;
   killAt?: number | { operation: FileOperation; nth: number; when: 'before' | 'after' };
   hurried?: boolean;

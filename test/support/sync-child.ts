@@ -5,9 +5,11 @@ import { runBisync } from '../../src/bisync/run.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { resolvePlaces } from '../../src/platform/places.ts';
 import { createS3Client } from '../../src/s3/client.ts';
+import { undoRun } from '../../src/bisync/undo/undo-run.ts';
 import type { SpawnOptions } from './devices.ts';
 import { watchFiles } from './file-barrier.ts';
 import { hurriedClock } from './hurried-clock.ts';
+import { versionsOf } from './undo.ts';
 
 interface Task extends SpawnOptions {
   options: BisyncOptions;
@@ -37,7 +39,12 @@ if (killAt !== undefined) {
 }
 try {
   const deps = hurried ? { s3: createS3Client(task.options.access, 2), settledMs: 0 } : {};
-  print({ type: 'result', result: await runBisync(task.options, host, print, deps) });
+  const { undo, options } = task;
+  const result =
+    undo === undefined
+      ? await runBisync(options, host, print, deps)
+      : await undoRun({ ...options, run: undo, listVersions: versionsOf(options) }, host, deps);
+  print({ type: 'result', result });
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
   print({ type: 'error', code, message });

@@ -21,7 +21,7 @@ export async function startVersionedBucket(): Promise<TestBucket> {
 }
 
 /** What the server's route answers, without a server. */
-export function versionsOf(bucket: TestBucket): ListVersions {
+export function versionsOf(bucket: Pick<TestBucket, 'access'>): ListVersions {
   const { endpoint, region, bucket: name } = bucket.access;
   const history = new BucketHistory(endpoint, createSigner(bucket.access, 's3', region));
   return async (path) => ({

@@ -50,9 +50,10 @@ export async function judge(
   const isThere = (version: Content | null): boolean => isObject(head, version, agreed);
   if (isContent(agreed, wanted) && isHere(wanted) && isThere(wanted)) return 'already';
   if (!isContent(agreed, expected)) return { why: `a later sync has changed ${path}` };
-  if (!isHere(expected) && !isHere(wanted)) return { why: `${path} has changed here since` };
+  if (!isHere(expected) && !isHere(wanted))
+    return { why: `${path} has changes here that no sync has seen` };
   if (!isThere(expected) && !isThere(wanted))
-    return { why: `${path} has changed in the cloud since` };
+    return { why: `${path} has changes in the cloud that no sync here has seen` };
   return { local };
 }
 

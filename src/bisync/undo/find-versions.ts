@@ -153,6 +153,7 @@ async function lastOther(
     const version = await open();
     if (version !== undefined && version.md5 !== now?.md5) return version;
   }
+  if (candidates.length === 0 && trash.length > 0) throw isFolder(path);
   throw noVersion(path, refusal);
 }
 
@@ -161,11 +162,15 @@ async function presentVersion(run: RunContext, path: string): Promise<LocalVersi
     return await hashStable(await run.root.pathOf(path), run.wait);
   } catch (error) {
     if (!(error instanceof PathProblem && error.reason === 'blocked')) throw error;
-    throw new AbortError('bad-choice', `${path} is a folder; say as of when it is wanted.`, {
-      exitCode: ExitCode.usage,
-      suggestions: [`As it was two hours ago: cloud restore ${shellWord(path)} --at 2h`],
-    });
+    throw isFolder(path);
   }
+}
+
+function isFolder(path: string): AbortError {
+  return new AbortError('bad-choice', `${path} is a folder; say as of when it is wanted.`, {
+    exitCode: ExitCode.usage,
+    suggestions: [`As it was two hours ago: cloud restore ${shellWord(path)} --at 2h`],
+  });
 }
 
 async function fromTrash(run: RunContext, { file, size }: TrashFile): Promise<FoundVersion> {

@@ -1,24 +1,62 @@
 import { count, formatBytes, shellWord } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
 import { formatTable } from '../../output/table.ts';
+import { fieldsNamed, toTable, type View } from '../../output/view.ts';
 import type { Snapshot } from '../../api/contract/snapshots.ts';
 import { localTime } from '../present-activity.ts';
 import type { History, HistoryEntry } from './history.ts';
 import type { SnapshotContents } from './snapshots.ts';
+import type { TrashFile } from './trash-files.ts';
 import type { EmptiedTrash, TrashList } from './trash.ts';
+
+export const VERSIONS: View<HistoryEntry> = {
+  fields: fieldsNamed('at', 'what', 'by', 'size', 'id', 'where', 'run', 'snapshots'),
+  columns: [
+    { title: 'TIME', show: ({ at }) => localTime(at) },
+    { title: 'WHAT', key: 'what' },
+    { title: 'BY', key: 'by' },
+    { title: 'SIZE', align: 'right', show: ({ size }) => (size === null ? '' : formatBytes(size)) },
+    { title: 'VERSION', key: 'id' },
+  ],
+  empty: 'Nothing is known of that file.',
+};
+
+export const TRASH_FILES: View<TrashFile> = {
+  fields: fieldsNamed('at', 'path', 'size', 'id', 'file'),
+  columns: [
+    { title: 'TIME', show: ({ at }) => localTime(at) },
+    { title: 'FILE', key: 'path' },
+    { title: 'SIZE', align: 'right', show: ({ size }) => formatBytes(size) },
+    { title: 'VERSION', key: 'id' },
+  ],
+  empty: 'The trash is empty.',
+};
+
+export const SNAPSHOTS: View<Snapshot> = {
+  fields: fieldsNamed('created_at', 'name', 'version'),
+  columns: [
+    { title: 'TIME', show: ({ created_at: at }) => localTime(at) },
+    { title: 'NAME', key: 'name' },
+    { title: 'VERSION', key: 'version' },
+  ],
+  empty: 'No snapshot has been taken. Any moment can be browsed all the same.',
+};
+
+export const CONTENTS: View<SnapshotContents['files'][number]> = {
+  fields: fieldsNamed('path', 'size'),
+  columns: [
+    { title: 'SIZE', align: 'right', show: ({ size }) => formatBytes(size) },
+    { title: 'FILE', key: 'path' },
+  ],
+  empty: 'Nothing was there.',
+};
 
 export function presentHistory({ path, entries, withoutCloud }: History, out: Output): string {
   const lines: string[] = [];
   if (entries.length === 0) lines.push(`Nothing is known of ${path}.`);
   else {
-    const columns = [
-      { key: 'time', title: 'TIME' },
-      { key: 'what', title: 'WHAT' },
-      { key: 'by', title: 'BY' },
-      { key: 'size', title: 'SIZE', align: 'right' as const },
-      { key: 'id', title: 'VERSION' },
-    ];
-    lines.push(formatTable(entries.map(rowOf), columns, out.tableWidth));
+    const { rows, columns } = toTable(VERSIONS, entries);
+    lines.push(formatTable(rows, columns, out.tableWidth));
     for (const { snapshots, at } of entries) {
       if (snapshots.length > 0) lines.push(`In snapshot ${snapshots.join(', ')}: ${localTime(at)}`);
     }
@@ -30,13 +68,6 @@ export function presentHistory({ path, entries, withoutCloud }: History, out: Ou
   return lines.join('\n');
 }
 
-function rowOf({ at, what, by, size, id }: HistoryEntry) {
-  return {
-    ...{ time: localTime(at), what, by: by ?? '', id: id ?? '' },
-    size: size === null ? '' : formatBytes(size),
-  };
-}
-
 export function presentTrash({ files, total, bounds }: TrashList, out: Output): string {
   const days = Math.round(bounds.maxAgeMs / 86_400_000);
   const kept = `Kept for ${count(days, 'day')}, up to ${formatBytes(bounds.maxBytes)}.`;
@@ -44,15 +75,7 @@ export function presentTrash({ files, total, bounds }: TrashList, out: Output): 
   const since = total.oldest === null ? '' : `, the oldest of ${localTime(total.oldest)}`;
   const sum = `${count(total.files, 'file')} in the trash, ${formatBytes(total.bytes)}${since}. ${kept}`;
   if (files.length === 0) return `Nothing like that is in the trash.\n\n${sum}`;
-  const rows = files.map(({ at, path, size, id }) => ({
-    ...{ time: localTime(at), path, size: formatBytes(size), id },
-  }));
-  const columns = [
-    { key: 'time', title: 'TIME' },
-    { key: 'path', title: 'FILE' },
-    { key: 'size', title: 'SIZE', align: 'right' as const },
-    { key: 'id', title: 'VERSION' },
-  ];
+  const { rows, columns } = toTable(TRASH_FILES, files);
   return [
     formatTable(rows, columns, out.tableWidth),
     '',
@@ -80,27 +103,9 @@ export function presentSnapshot({ version, name, created_at: at }: Snapshot): st
   return `Snapshot${called} taken at ${localTime(at)}: ${version}`;
 }
 
-export function presentSnapshots(snapshots: readonly Snapshot[], out: Output): string {
-  if (snapshots.length === 0)
-    return 'No snapshot has been taken. Any moment can be browsed all the same.';
-  const rows = snapshots.map(({ version, name, created_at: at }) => ({
-    ...{ time: localTime(at), name: name ?? '', version },
-  }));
-  const columns = [
-    { key: 'time', title: 'TIME' },
-    { key: 'name', title: 'NAME' },
-    { key: 'version', title: 'VERSION' },
-  ];
-  return formatTable(rows, columns, out.tableWidth);
-}
-
 export function presentContents({ at, files, more }: SnapshotContents, out: Output): string {
   if (files.length === 0) return `Nothing was there at ${localTime(at)}.`;
-  const rows = files.map(({ path, size }) => ({ path, size: formatBytes(size) }));
-  const columns = [
-    { key: 'size', title: 'SIZE', align: 'right' as const },
-    { key: 'path', title: 'FILE' },
-  ];
+  const { rows, columns } = toTable(CONTENTS, files);
   const lines = [formatTable(rows, columns, out.tableWidth), '', `As of ${localTime(at)}.`];
   if (more) lines.push('There were more: --limit NUMBER, or name a folder.');
   return lines.join('\n');

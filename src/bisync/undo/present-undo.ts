@@ -1,10 +1,9 @@
 import { count, formatBytes } from '../../output/format.ts';
-import type { Output } from '../../output/output.ts';
-import { formatTable } from '../../output/table.ts';
+import { fieldsNamed, type View } from '../../output/view.ts';
 import { localTime } from '../present-activity.ts';
 import type { Brought, BroughtAll } from './bring-all.ts';
 import type { RestoreResult } from './restore.ts';
-import type { UndoableRun, UndoableRuns } from './undo-list.ts';
+import type { UndoableRun } from './undo-list.ts';
 import type { UndoResult } from './undo-run.ts';
 
 /** At most so many paths of a kind are listed; the JSON has all of them. */
@@ -34,7 +33,7 @@ export function presentRestore(result: RestoreResult): string {
     lines.unshift(`${dryRun ? 'Would be put back' : 'Put back'} ${where}:`);
     if (runId !== null) lines.push('', `This can be taken back: cloud undo ${tail(runId)}`);
   }
-  return lines.join('\n');
+  return lines.join('\n').trim();
 }
 
 function outcome({ done, already, left }: BroughtAll): string[] {
@@ -56,25 +55,19 @@ function line({ path, action, size, from }: Brought): string {
   return `  ${path}: ${formatBytes(size)} from ${where}`;
 }
 
-export function presentUndoableRuns({ runs }: UndoableRuns, out: Output): string {
-  if (runs.length === 0) return 'No run that changed something is on record.';
-  const rows = runs.map((run) => ({
-    id: tail(run.id),
-    time: localTime(run.at),
-    what: run.command ?? 'single files',
-    changes: changesText(run),
-  }));
-  const columns = [
-    { key: 'id', title: 'RUN' },
-    { key: 'time', title: 'TIME' },
-    { key: 'what', title: 'WHAT' },
-    { key: 'changes', title: 'CHANGES' },
-  ];
-  return formatTable(rows, columns, out.tableWidth);
-}
+export const RUNS: View<UndoableRun> = {
+  fields: fieldsNamed('id', 'at', 'command', 'changed', 'added', 'deleted', 'conflicts'),
+  columns: [
+    { title: 'RUN', show: ({ id }) => tail(id) },
+    { title: 'TIME', show: ({ at }) => localTime(at) },
+    { title: 'WHAT', show: ({ command }) => command ?? 'single files' },
+    { title: 'CHANGES', show: changesText },
+  ],
+  empty: 'No run that changed something is on record.',
+};
 
 /** `2 changed, 1 added` */
-export function changesText({ changed, added, deleted, conflicts }: UndoableRun): string {
+function changesText({ changed, added, deleted, conflicts }: UndoableRun): string {
   const parts = Object.entries({ changed, added, deleted }).map(([word, n]) => `${n} ${word}`);
   return [...parts, count(conflicts, 'conflict')]
     .filter((part) => !part.startsWith('0 '))
@@ -82,7 +75,7 @@ export function changesText({ changed, added, deleted, conflicts }: UndoableRun)
 }
 
 /** The end of a run's id is enough to name it. */
-export function tail(run: string): string {
+function tail(run: string): string {
   return run.slice(run.lastIndexOf('-') + 1);
 }
 

@@ -18,20 +18,14 @@ export interface UndoableRun {
   conflicts: number;
 }
 
-export interface UndoableRuns {
-  root: string;
-  /** The newest first. */
-  runs: UndoableRun[];
-}
-
-/** Offline. @throws AbortError `not-set-up`, `never-synced` (10) */
+/** The newest first. Offline. @throws AbortError `not-set-up`, `never-synced` (10) */
 export async function undoableRuns(
   request: Pick<FolderRequest, 'session' | 'path'> & { limit: number },
   host: Host,
-): Promise<UndoableRuns> {
+): Promise<UndoableRun[]> {
   const pair = await syncedPair(request, host);
   const runs = runsOnRecord(await readActivity(pair.folder)).toReversed();
-  return { root: pair.root, runs: runs.slice(0, request.limit).map(summaryOf) };
+  return runs.slice(0, request.limit).map(summaryOf);
 }
 
 function summaryOf({

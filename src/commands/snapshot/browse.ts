@@ -29,11 +29,13 @@ export default class SnapshotBrowse extends BaseCommand<typeof SnapshotBrowse> {
 
   override async run(): Promise<void> {
     const { browseSnapshot } = await import('../../bisync/undo/snapshots.ts');
-    const { presentContents } = await import('../../bisync/undo/present-history.ts');
+    const { CONTENTS, presentContents } = await import('../../bisync/undo/present-history.ts');
     const { context, server, limit } = this.flags;
     const { at, below } = this.args;
     const folder = { session: { context, server }, signal: this.signal };
     const request = { ...folder, at: parsePastTime(at) ?? at, below, limit };
-    this.out.result(await browseSnapshot(request, this.host), presentContents);
+    const contents = await browseSnapshot(request, this.host);
+    if (this.flags.output === 'tsv') this.out.list(contents.files, CONTENTS);
+    else this.out.result(contents, presentContents);
   }
 }

@@ -12,9 +12,9 @@ export default class SnapshotList extends BaseCommand<typeof SnapshotList> {
 
   override async run(): Promise<void> {
     const { listSnapshots } = await import('../../bisync/undo/snapshots.ts');
-    const { presentSnapshots } = await import('../../bisync/undo/present-history.ts');
+    const { SNAPSHOTS } = await import('../../bisync/undo/present-history.ts');
     const { context, server } = this.flags;
     const request = { session: { context, server }, signal: this.signal };
-    this.out.result(await listSnapshots(request, this.host), presentSnapshots);
+    this.out.list(await listSnapshots(request, this.host), SNAPSHOTS);
   }
 }

@@ -17,9 +17,11 @@ export default class TrashListCommand extends BaseCommand<typeof TrashListComman
 
   override async run(): Promise<void> {
     const { listTrash } = await import('../../bisync/undo/trash.ts');
-    const { presentTrash } = await import('../../bisync/undo/present-history.ts');
+    const { presentTrash, TRASH_FILES } = await import('../../bisync/undo/present-history.ts');
     const { context, server, path } = this.flags;
     const request = { session: { context, server }, path, file: this.args.file };
-    this.out.result(await listTrash(request, this.host), presentTrash);
+    const trash = await listTrash(request, this.host);
+    if (this.flags.output === 'tsv') this.out.list(trash.files, TRASH_FILES);
+    else this.out.result(trash, presentTrash);
   }
 }
