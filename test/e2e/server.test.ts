@@ -235,3 +235,21 @@ describe('cloud admin tenant', () => {
 function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? '';
 }
+
+it('check-storage says of a storage that is not there what was not done, and ends with 1', async () => {
+  const { env } = await openWorkspace();
+  const at = 'http://127.0.0.1:9';
+  const run = await runCloud(['server', 'check-storage', '--json'], {
+    env: {
+      ...env,
+      ...{ CLOUD_SERVER_STORAGE_S3_ENDPOINT: at, CLOUD_SERVER_STORAGE_IAM_ENDPOINT: at },
+      ...{ CLOUD_SERVER_STORAGE_ACCESS_KEY_ID: 'a', CLOUD_SERVER_STORAGE_SECRET_ACCESS_KEY: 'b' },
+    },
+  });
+  expect(run.exitCode).toBe(1);
+  const result = JSON.parse(run.stdout.trim().split('\n').at(-1)!) as { checks: object[] };
+  expect(result).toMatchObject({ type: 'result', ok: false, s3_endpoint: at });
+  expect(result.checks[0]).toMatchObject({ status: 'failed' });
+  expect(result.checks[1]).toMatchObject({ id: 'buckets', status: 'skipped' });
+  expect(result.checks.at(-1)).toMatchObject({ id: 'clean-up', status: 'ok' });
+});
