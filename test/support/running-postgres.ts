@@ -13,12 +13,17 @@ export interface RunningPostgres extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** A PostgreSQL of its own on a free port of loopback. It goes when this process goes. */
-export async function startPostgres(): Promise<RunningPostgres> {
+/**
+ * A PostgreSQL of its own on a free port of loopback. It goes when this process goes.
+ *
+ * @param durable as an operator runs it; tests can do without what a power cut leaves
+ */
+export async function startPostgres({ durable = false } = {}): Promise<RunningPostgres> {
   // Not in our group: Ctrl-C is for us, and it tidies up when its standard input ends.
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', SCRIPT], {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,
+    env: { ...process.env, ...(durable ? { CLOUD_TEST_DURABLE: '1' } : {}) },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const read = async (): Promise<string> => {
