@@ -13,7 +13,7 @@ export const TOKENS: View<AdminToken> = {
     { key: 'id', title: 'ID' },
     { key: 'label', title: 'LABEL' },
     { title: 'FOR', show: ({ tenant }) => tenant ?? 'the server' },
-    { key: 'last4', title: 'ENDS WITH' },
+    { key: 'last4', title: 'LAST 4' },
     { title: 'LAST USED', show: (token) => shortTime(token.last_used_at ?? 'never') },
     { title: 'UNTIL', show: untilWhen },
   ],

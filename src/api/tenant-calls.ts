@@ -14,6 +14,7 @@ import {
   type CreateAdminToken,
   type RotateAdminToken,
 } from './contract/admin-tokens.ts';
+import { DriftReport } from './contract/drift.ts';
 import { pathPart, withQuery, type Send } from './request.ts';
 
 /** What administers tenants and tokens. `ref` is an id, a slug or a former slug. */
@@ -28,6 +29,10 @@ export interface TenantCalls {
   planPurge(ref: string): Promise<PurgePlan>;
   /** `slug`: the confirmation, and not a former one. */
   purgeTenant(ref: string, slug: string): Promise<PurgeState>;
+  /** Compares database and storage; of one tenant, or all. */
+  findDrift(tenant?: string): Promise<DriftReport>;
+  /** `foreign`: also what this server never issued. */
+  fixDrift(tenant?: string, foreign?: boolean): Promise<DriftReport>;
   createAdminToken(body: CreateAdminToken): Promise<AdminTokenWithSecret>;
   listAdminTokens(filter: {
     tenant?: string | undefined;
@@ -38,6 +43,7 @@ export interface TenantCalls {
 }
 
 const TENANTS = 'api/v1/admin/tenants';
+const DRIFT = 'api/v1/admin/drift';
 const TOKENS = 'api/v1/admin/tokens';
 
 export function tenantCalls(call: Send): TenantCalls {
@@ -66,6 +72,20 @@ export function tenantCalls(call: Send): TenantCalls {
         path: `${one(ref)}/purge`,
         json: { confirm: slug },
         answer: PurgeState,
+        mayBeGone: true,
+      }),
+    findDrift: (tenant) =>
+      call({
+        method: 'GET',
+        path: withQuery(DRIFT, { tenant }),
+        answer: DriftReport,
+        mayBeGone: true,
+      }),
+    fixDrift: (tenant, foreign) =>
+      call({
+        method: 'POST',
+        path: withQuery(DRIFT, { tenant, foreign: foreign === true ? 'true' : undefined }),
+        answer: DriftReport,
         mayBeGone: true,
       }),
     createAdminToken: (json) => call({ method: 'POST', path: TOKENS, json, ...secret }),

@@ -1,5 +1,6 @@
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { wrap } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function confirmByName(
     });
   }
   const { askText } = await import('../output/prompt.ts');
-  out.options.stderr.write(`${question}\n`);
+  out.options.stderr.write(`${wrap(question, out.width)}\n`);
   if ((await askText(`Type ${name} to go on:`, signal)) === name) return;
   throw new AbortError('not-confirmed', 'Nothing was done.', { exitCode: ExitCode.usage });
 }

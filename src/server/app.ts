@@ -27,6 +27,7 @@ import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
 import { deviceRoutes } from './routes/device.ts';
+import { driftRoutes } from './routes/drift.ts';
 import { eventRoutes } from './routes/events.ts';
 import { issuerRoutes } from './routes/issuers.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -120,6 +121,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   mountRoutes(app, deps, guards);
   snapshotRoutes(app, deps, guards);
   tenantRoutes(app, deps, guards);
+  driftRoutes(app, deps, guards);
   const forwarder = new SyncForwarder({
     allowPrivate: deps.allowPrivateSync,
     onError: (err, tenant) =>

@@ -126,7 +126,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       ...{ db, clock, owner, logger },
       onRun: (job, outcome, ms) => metrics.jobs.observe({ job, outcome }, ms / 1000),
     },
-    serverJobs({ ...recovery, ...identity, ...{ access, purges }, bus, log, webhookFor, logger }),
+    serverJobs({
+      ...{ ...recovery, ...identity, access, purges, bus, log, webhookFor, logger },
+      bucketPrefix: settings.bucketPrefix,
+    }),
   );
   const app = buildApp({
     ...recovery,

@@ -34,6 +34,12 @@ export class TenantAccess {
     }
   }
 
+  /** The provider says something else of this key than we believed: it is set anew. @throws StorageError */
+  async doubt(credentialId: string, tenantId: string): Promise<void> {
+    await this.#note(credentialId, 'changing');
+    await this.apply(tenantId);
+  }
+
   /** Every tenant with a key that is not as it should be. @returns how many were made good */
   async applyAll(): Promise<{ tenants: number; failure: unknown }> {
     const rows = await this.#deps.db

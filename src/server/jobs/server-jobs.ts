@@ -1,4 +1,5 @@
 import type { AuditTrail } from '../domain/audit-trail.ts';
+import { findDrift } from '../domain/drift.ts';
 import { findUnused, revokeExpired } from '../domain/expiry.ts';
 import { deleteOwed, finishUnfinished, type RecoveryDeps } from '../domain/recovery.ts';
 import type { TenantAccess } from '../domain/tenant-access.ts';
@@ -21,6 +22,7 @@ export interface ServerJobDeps extends RecoveryDeps {
   limits: RateLimits;
   access: TenantAccess;
   purges: Purges;
+  bucketPrefix: string;
   trail: AuditTrail;
   userCodeKey: Buffer;
   logger: Pick<Logger, 'warn'>;
@@ -34,6 +36,7 @@ export function serverJobs(deps: ServerJobDeps): Job[] {
   return [
     ...storageJobs(deps),
     ...tenantJobs(deps),
+    drift(deps),
     ...eventJobs(deps),
     signIns(deps),
     auditSeal(deps),
@@ -97,6 +100,19 @@ function tenantJobs({ access, purges, logger }: ServerJobDeps): Job[] {
       },
     },
   ];
+}
+
+function drift(deps: ServerJobDeps): Job {
+  return {
+    name: 'drift',
+    summary: 'Reports how database and storage differ; it changes nothing.',
+    everyMs: 24 * HOUR_MS,
+    canDryRun: true,
+    run: async () => {
+      const found = await findDrift(deps);
+      return { differences: found.map(({ finding }) => `${finding.kind} ${finding.name}`) };
+    },
+  };
 }
 
 function eventJobs(deps: ServerJobDeps): Job[] {
