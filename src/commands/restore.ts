@@ -30,7 +30,10 @@ export default class Restore extends BaseCommand<typeof Restore> {
       helpValue: 'DIR',
     }),
     'dry-run': Flags.boolean({ char: 'n', description: 'Only show what would be done.' }),
-    wait: durationFlag({ description: 'Wait this long while another sync is at work here.' }),
+    wait: durationFlag({
+      description: 'Wait this long while another sync is at work here.',
+      env: 'CLOUD_WAIT',
+    }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %> notes/plan.md',

@@ -24,7 +24,10 @@ export default class Undo extends BaseCommand<typeof Undo> {
       min: 1,
       default: 20,
     }),
-    wait: durationFlag({ description: 'Wait this long while another sync is at work here.' }),
+    wait: durationFlag({
+      description: 'Wait this long while another sync is at work here.',
+      env: 'CLOUD_WAIT',
+    }),
   };
   static override examples = [
     '<%= config.bin %> <%= command.id %> --dry-run',

@@ -24,6 +24,8 @@ export interface RunOnRecord {
   at: string;
   /** What it was, if it came to its end. */
   command: string | null;
+  /** It put versions back, as an undo or one by one. */
+  restored: boolean;
   /** The run that it took back; null when it is no undo. */
   of: string | null;
   /** False for one that was cut off, and for single files that a watcher moved. */
@@ -53,7 +55,7 @@ export function runsOnRecord(records: readonly ActivityRecord[]): RunOnRecord[] 
 function summary(records: readonly ActivityRecord[]): RunOnRecord {
   const [first] = records;
   const end = records.find((record) => record.type === 'run');
-  const undo = records.find((record) => record.type === 'restored');
+  const restored = records.find((record) => record.type === 'restored');
   const met = records.filter((record) => record.type === 'conflict');
   const conflicts = met
     .filter(({ reopened }) => reopened !== true)
@@ -61,7 +63,8 @@ function summary(records: readonly ActivityRecord[]): RunOnRecord {
   const kept = new Set(conflicts.flatMap(({ path, copy }) => [path, copy]));
   return {
     ...{ run: first?.run ?? '', at: first?.at ?? '', command: end?.command ?? null },
-    ...{ of: undo?.of ?? null, ended: end !== undefined, conflicts },
+    ...{ restored: restored !== undefined, of: restored?.of ?? null },
+    ...{ ended: end !== undefined, conflicts },
     changes: changesOf(records).filter(({ path }) => !kept.has(path)),
     resolved: records.filter((record) => record.type === 'resolved'),
     reopened: met.filter(({ reopened }) => reopened === true).map(({ copy }) => copy),

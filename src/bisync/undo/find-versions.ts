@@ -86,7 +86,7 @@ async function byTime(
     throw new AbortError('bad-value', 'That time has not come yet.', { exitCode: ExitCode.usage });
   }
   // The storage's clock is the one that counts there; `reach` has read it.
-  const there = nanoseconds(here - (run.s3.clockSkewMs ?? 0));
+  const there = nanoseconds(here - likelySkew(run.s3.clockSkewMs ?? 0));
   const file = await askedAt(run, path, there, earlier);
   if (file === 'keeps-none') return byTrash(run, path, here, trash);
   if (file !== undefined) return [{ path, below: basename(path), version: file }];
@@ -192,6 +192,11 @@ async function askedAt(
     if (isS3Failure(error, 'refused') && error.status === 400) return 'keeps-none';
     throw error;
   }
+}
+
+/** The storage tells whole seconds: up to one of them is no sign of a wrong clock. */
+function likelySkew(ms: number): number {
+  return ms >= 0 && ms <= 1000 ? 0 : ms - 500;
 }
 
 function nanoseconds(ms: number): string {

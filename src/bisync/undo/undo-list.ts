@@ -28,23 +28,20 @@ export async function undoableRuns(
   return runs.slice(0, request.limit).map(summaryOf);
 }
 
-function summaryOf({
-  run,
-  at,
-  command,
-  of,
-  resolved,
-  changes,
-  conflicts,
-}: RunOnRecord): UndoableRun {
-  const known = command ?? (of !== null ? 'cloud undo' : resolved.length > 0 ? RESOLVE : null);
+function summaryOf(run: RunOnRecord): UndoableRun {
+  const { changes, conflicts } = run;
   const added = changes.filter(({ before }) => before === null).length;
   const deleted = changes.filter(({ after }) => after === null).length;
   const changed = changes.length - added - deleted;
-  return { id: run, at, command: known, changed, added, deleted, conflicts: conflicts.length };
+  const counts = { changed, added, deleted, conflicts: conflicts.length };
+  return { id: run.run, at: run.at, command: run.command ?? commandOf(run), ...counts };
 }
 
-const RESOLVE = 'cloud conflicts resolve';
+/** What does not write down its end is known by what it did. */
+function commandOf({ restored, of, resolved }: RunOnRecord): string | null {
+  if (restored) return of === null ? 'cloud restore' : 'cloud undo';
+  return resolved.length > 0 ? 'cloud conflicts resolve' : null;
+}
 
 export interface UndoOutlook {
   run: UndoableRun;
