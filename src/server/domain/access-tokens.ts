@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod/mini';
 import type { Clock } from '../../platform/clock.ts';
@@ -22,6 +22,14 @@ const Claims = z.object({
   iat: z.number(),
 });
 
+interface Checked {
+  claims: z.infer<typeof Claims>;
+  kid: string;
+}
+
+/** About 5 MB. */
+const CHECKED_KEPT = 10_000;
+
 export interface AccessTokenClaims {
   /** Id of the credential that it was issued for, or of the session's user. */
   subject: string;
@@ -43,6 +51,8 @@ interface AccessTokenDeps {
 /** JSON Web Tokens in the profile of RFC 9068, signed with Ed25519, living ten minutes. */
 export class AccessTokens {
   readonly #deps: AccessTokenDeps;
+  /** By the token's hash: the claims of signatures that were checked already, the oldest first. */
+  readonly #checked = new Map<string, Checked>();
   constructor(deps: AccessTokenDeps) {
     this.#deps = deps;
   }
@@ -70,9 +80,37 @@ export class AccessTokens {
    * `jwk`, `jku` and `x5u` in the header are never looked at, and an unknown `crit` refuses.
    */
   async verify(token: string): Promise<AccessTokenClaims | 'expired' | 'invalid'> {
+    const id = hash('sha256', token, 'base64');
+    const checked = this.#checked.get(id) ?? (await this.#check(token));
+    if (typeof checked === 'string') return checked;
+    const { claims, kid } = checked;
+    const { keys, clock } = this.#deps;
+    // A signature stays right; what it is worth is asked each time.
+    if (claims.exp <= Math.floor(clock.now() / 1000)) return 'expired';
+    if (!isPlausible(claims, clock) || (await keys.publicKey(kid)) === undefined) return 'invalid';
+    this.#remember(id, checked);
+    return {
+      subject: claims.sub,
+      sessionId: claims.sid,
+      tenantId: claims.tenant_id ?? null,
+      scopes: parseScopes(claims.scope),
+      expiresAt: new Date(claims.exp * 1000).toISOString(),
+    };
+  }
+
+  #remember(id: string, checked: Checked): void {
+    if (this.#checked.has(id)) return;
+    this.#checked.set(id, checked);
+    for (const oldest of this.#checked.keys()) {
+      if (this.#checked.size <= CHECKED_KEPT) return;
+      this.#checked.delete(oldest);
+    }
+  }
+
+  async #check(token: string): Promise<Checked | 'expired' | 'invalid'> {
     const { keys, issuer, clock } = this.#deps;
     try {
-      const { payload } = await jwtVerify(
+      const { payload, protectedHeader } = await jwtVerify(
         token,
         async ({ kid }) => {
           const key = kid === undefined ? undefined : await keys.publicKey(kid);
@@ -89,14 +127,8 @@ export class AccessTokens {
         },
       );
       const claims = Claims.safeParse(payload);
-      if (!claims.success || !isPlausible(claims.data, clock)) return 'invalid';
-      return {
-        subject: claims.data.sub,
-        sessionId: claims.data.sid,
-        tenantId: claims.data.tenant_id ?? null,
-        scopes: parseScopes(claims.data.scope),
-        expiresAt: new Date(claims.data.exp * 1000).toISOString(),
-      };
+      const { kid } = protectedHeader;
+      return claims.success && kid !== undefined ? { claims: claims.data, kid } : 'invalid';
     } catch (error) {
       if (error instanceof errors.JWTExpired) return 'expired';
       if (error instanceof errors.JOSEError || error instanceof TypeError) return 'invalid';

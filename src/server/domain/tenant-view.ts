@@ -1,14 +1,21 @@
 import type { Kysely } from 'kysely';
 import type { Tenant, TenantDetail } from '../../api/contract/admin.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { prepare } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import { HttpProblem } from '../errors.ts';
 import { limitsOf } from './limits.ts';
 
 /** The tenant with this id and its policy; no policy row reads as denied. */
 export async function findTenant(db: Kysely<Schema>, id: string): Promise<Tenant | undefined> {
-  return toTenant(await tenantsWithPolicy(db).where('tenants.id', '=', id).executeTakeFirst());
+  const [row] = await tenantById(db, { id });
+  return toTenant(row);
 }
+
+/** On the way of every request of a tenant. */
+const tenantById = prepare(['id'], (db, { id }) =>
+  tenantsWithPolicy(db).where('tenants.id', '=', id),
+);
 
 /** All but the purged ones, by slug. */
 export async function listTenants(db: Kysely<Schema>): Promise<Tenant[]> {

@@ -2,6 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { Me } from '../../api/contract/auth.ts';
 import type { InstanceRole, Role, Scope } from '../../api/contract/scopes.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { prepare } from '../db/prepared.ts';
 import type { Schema, SessionsTable, UsersTable } from '../db/schema.ts';
 import { parseScopes } from '../domain/scopes.ts';
 import { tokenState, type Credential } from '../domain/tokens.ts';
@@ -67,16 +68,14 @@ export async function principalOfSession(
   clock: Clock,
   id: string,
 ): Promise<Principal | Refusal> {
-  const session = await db
-    .selectFrom('sessions')
-    .selectAll()
-    .where('id', '=', id)
-    .executeTakeFirst();
+  const [session] = await sessionById(db, { id });
   if (session === undefined) return 'invalid';
   const state = sessionState(session, clock);
   if (state !== 'valid') return state;
-  const user = await findUser(db, session.user_id);
-  if (user?.status !== 'active') return 'revoked';
+  if (session.status !== 'active') return 'revoked';
+  const user = { ...session, id: session.user_id };
+  const scopes = parseScopes(session.scopes);
+  const role = effectiveRole(session.role, session.member_role ?? undefined);
   return {
     kind: 'access_token',
     subject: `user:${user.id}`,
@@ -88,9 +87,25 @@ export async function principalOfSession(
       label: session.device_name ?? session.method,
       expires_at: session.idle_until,
     },
-    ...(await rights(db, user, parseScopes(session.scopes), session.tenant_id)),
+    ...rightsOf(user, role, scopes, session.tenant_id),
   };
 }
+
+/** Everything that a session's rights depend on, in one read: it is on the way of every request. */
+const sessionById = prepare(['id'], (db, { id }) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .leftJoin('memberships', (join) =>
+      join
+        .onRef('memberships.tenant_id', '=', 'sessions.tenant_id')
+        .onRef('memberships.user_id', '=', 'sessions.user_id'),
+    )
+    .selectAll('sessions')
+    .select(['username', 'users.display_name', 'users.role', 'status'])
+    .select('memberships.role as member_role')
+    .where('sessions.id', '=', id),
+);
 
 /** The same principal, asked again. */
 export async function principalAgain(
@@ -139,7 +154,15 @@ async function rights(
   scopes: readonly Scope[],
   tenantId: string | null,
 ): Promise<Pick<Principal, 'scopes' | 'user' | 'role'>> {
-  const role = await roleOf(db, user, tenantId);
+  return rightsOf(user, await roleOf(db, user, tenantId), scopes, tenantId);
+}
+
+function rightsOf(
+  user: Pick<UserRow, 'id' | 'username' | 'display_name' | 'role'>,
+  role: Role | undefined,
+  scopes: readonly Scope[],
+  tenantId: string | null,
+): Pick<Principal, 'scopes' | 'user' | 'role'> {
   return {
     scopes: effectiveScopes(role, scopes, tenantId),
     user: {
