@@ -31,8 +31,15 @@ export interface RcloneListingOptions {
 /** rclone says something every ten seconds. */
 const SILENCE_MS = 120_000;
 
+/** What rclone has listed. */
+export interface ListedByRclone {
+  local: ParsedListing;
+  /** Read when it is asked for: mostly ours is used, and each takes much memory for a large bucket. */
+  remote: () => Promise<ParsedListing>;
+}
+
 /** Both listings as rclone left them, or why it did not. */
-export type RcloneListing = { local: ParsedListing; remote: ParsedListing } | Ending;
+export type RcloneListing = ListedByRclone | Ending;
 
 /**
  * The first half of one `rclone bisync --dry-run`: it applies the filters and leaves the listings of
@@ -119,16 +126,15 @@ function isListed({ message }: RcloneLogEvent): boolean {
 async function readListings(
   workdir: string,
   result: RunResult,
-): Promise<{ local: ParsedListing; remote: ParsedListing } | undefined> {
+): Promise<ListedByRclone | undefined> {
   const ending = result.reached ? '.lst-dry-new' : result.exitCode === 0 ? '.lst-dry' : undefined;
   if (ending === undefined) return undefined;
   const names = await readdir(workdir);
-  const read = async (side: 'path1' | 'path2'): Promise<ParsedListing | undefined> => {
-    const name = names.find((each) => each.endsWith(`.${side}${ending}`));
-    return name === undefined
-      ? undefined
-      : parseListing(await readFile(join(workdir, name), 'utf8'));
-  };
-  const [local, remote] = await Promise.all([read('path1'), read('path2')]);
-  return local === undefined || remote === undefined ? undefined : { local, remote };
+  const [local, remote] = ['path1', 'path2'].map((side) =>
+    names.find((each) => each.endsWith(`.${side}${ending}`)),
+  );
+  if (local === undefined || remote === undefined) return undefined;
+  const read = async (name: string): Promise<ParsedListing> =>
+    parseListing(await readFile(join(workdir, name), 'utf8'));
+  return { local: await read(local), remote: () => read(remote) };
 }

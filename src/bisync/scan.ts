@@ -8,7 +8,7 @@ import { ACCESS_FILE } from './filters/own-files.ts';
 import type { PathFilter } from './filters/path-filter.ts';
 import { listOurselves, ListingAhead, versionsOf } from './own-listing.ts';
 import type { ParsedListing } from './listing.ts';
-import { listByRclone, type RcloneListingOptions } from './rclone-listing.ts';
+import { listByRclone, type ListedByRclone, type RcloneListingOptions } from './rclone-listing.ts';
 import { surveyFolder, type Survey } from './survey.ts';
 import type { Version } from './versions.ts';
 
@@ -76,7 +76,7 @@ export async function scanBothSides(options: ScanOptions, host: Host): Promise<S
  * without an MD5: rclone lists none.
  */
 async function scanListed(
-  { local, remote }: { local: ParsedListing; remote: ParsedListing },
+  { local, remote }: ListedByRclone,
   ahead: ListingAhead,
   survey: Survey,
   options: ScanOptions,
@@ -84,10 +84,13 @@ async function scanListed(
   const objects = await ahead.objects;
   options.signal?.throwIfAborted();
   const { baseline } = options;
-  if (objects === undefined) await askForEtags(remote.files, options);
-  const files = objects === undefined ? remote.files : versionsOf(objects, { ...survey, baseline });
-  const unreadableNames = [...local.unreadableNames, ...remote.unreadableNames];
-  const found = { local: local.files, remote: files, unreadableNames };
+  // Keys of a bucket are Unicode: only names here may be unreadable.
+  const { files, unreadableNames } = local;
+  const theirs =
+    objects === undefined
+      ? await listedObjects(await remote(), options)
+      : versionsOf(objects, { ...survey, baseline });
+  const found = { local: files, remote: theirs, unreadableNames };
   return scanOf(found, survey, { ...options, withoutRclone: null });
 }
 
@@ -121,13 +124,14 @@ function scanOf(
 }
 
 /** Objects of multipart uploads have no MD5; their ETag tells whether they changed. */
-async function askForEtags(
-  remote: Map<string, Version>,
+async function listedObjects(
+  { files: remote }: ParsedListing,
   { s3, signal }: ScanOptions,
-): Promise<void> {
+): Promise<Map<string, Version>> {
   const unknown = [...remote].filter(([, version]) => version.md5 === null);
   await inParallel(unknown, PARALLEL_REQUESTS, async ([path, version]) => {
     const head = await s3.head(path, signal);
     if (head !== undefined) remote.set(path, { ...version, etag: head.etag });
   });
+  return remote;
 }
