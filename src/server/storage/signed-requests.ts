@@ -1,10 +1,25 @@
 import { AwsClient } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
 import * as z from 'zod/mini';
+import { systemClock, type Clock } from '../../platform/clock.ts';
 import { StorageError, type AccessKeyPair } from './provider.ts';
 
-/** No call to the provider may take longer, in milliseconds. */
+/** No call to the provider may take longer, its repetitions included; in milliseconds. */
 const DEADLINE_MS = 10_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 3000;
+/** Tries of a call that was turned away because of too many, and of one that failed otherwise. */
+const TRIES = { throttled: 6, failed: 3 };
+/**
+ * What must not be repeated when nobody knows whether it took effect: there would be a key, policy,
+ * bucket or snapshot that nobody knows of.
+ */
+const ONCE = new Set(['CreateAccessKey', 'CreatePolicy', 'CreateBucket', 'CreateSnapshot']);
+/** Codes of S3 and of the IAM query API with which a call is turned away before it is begun. */
+const THROTTLED = new Set([
+  ...['SlowDown', 'Throttling', 'ThrottlingException', 'ThrottledException'],
+  ...['RequestLimitExceeded', 'RequestThrottled', 'TooManyRequests', 'TooManyRequestsException'],
+]);
 
 export interface SignedRequest {
   /** For errors and logs: `CreateBucket`. */
@@ -15,35 +30,83 @@ export interface SignedRequest {
   body?: string;
   /** The answer is this header instead of the body; empty where it is missing. */
   answerHeader?: string;
+  /** Who asks does so again in any case. */
+  once?: boolean;
 }
 
 export type Signer = (request: SignedRequest) => Promise<string>;
 
-/** Requests signed with SigV4 for one service; the answer is that of a 2xx. */
-export function createSigner(key: AccessKeyPair, service: 's3' | 'iam', region: string): Signer {
-  // No retries in here: a repeated CreateAccessKey would leave a key nobody knows of.
+/** Pauses between the tries; for tests. */
+export interface RetryDeps {
+  clock: Clock;
+  /** From 0 to 1. */
+  random: () => number;
+}
+
+/**
+ * Requests signed with SigV4 for one service; the answer is that of a 2xx. What was turned away for
+ * being too much is repeated, what failed otherwise only where that is safe; each time after a
+ * longer pause with jitter, or the one that the provider asks for.
+ */
+export function createSigner(
+  key: AccessKeyPair,
+  service: 's3' | 'iam',
+  region: string,
+  { clock, random }: RetryDeps = { clock: systemClock, random: Math.random },
+): Signer {
+  // Repeated here, where it is known what may be.
   const client = new AwsClient({ ...key, service, region, retries: 0 });
-  return async ({ action, method, url, headers, body, answerHeader }) => {
-    let status: number;
-    let text: string;
-    let header: string | null = null;
-    try {
-      const response = await client.fetch(url, {
-        method,
-        headers: { ...headers },
-        ...(body === undefined ? {} : { body }),
-        redirect: 'manual',
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      });
-      status = response.status;
-      text = await response.text();
-      if (answerHeader !== undefined) header = response.headers.get(answerHeader);
-    } catch (cause) {
-      throw new StorageError(action, 'Unreachable', 0, cause);
+  return async (request) => {
+    const ends = clock.now() + DEADLINE_MS;
+    for (let attempt = 1; ; attempt += 1) {
+      const answered = await sendOnce(client, request, Math.max(1, ends - clock.now()));
+      if (!('error' in answered)) return answered.text;
+      const { error, retryAfterMs } = answered;
+      const backOff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      const pause = Math.max(retryAfterMs, backOff * (0.5 + random() / 2));
+      if (attempt >= triesFor(request, error) || clock.now() + pause >= ends) throw error;
+      await clock.sleep(pause);
     }
-    if (status < 200 || status > 299) throw new StorageError(action, errorCode(text), status);
-    return answerHeader === undefined ? text : (header ?? '');
   };
+}
+
+function triesFor({ action, once }: SignedRequest, { code, status }: StorageError): number {
+  if (once === true) return 1;
+  if (status === 429 || THROTTLED.has(code)) return TRIES.throttled;
+  const failed = status === 0 || status >= 500;
+  // 501 will not be otherwise the next time.
+  return failed && status !== 501 && !ONCE.has(action) ? TRIES.failed : 1;
+}
+
+type Answered = { text: string } | { error: StorageError; retryAfterMs: number };
+
+async function sendOnce(
+  client: AwsClient,
+  { action, method, url, headers, body, answerHeader }: SignedRequest,
+  withinMs: number,
+): Promise<Answered> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await client.fetch(url, {
+      method,
+      headers: { ...headers },
+      ...(body === undefined ? {} : { body }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(withinMs),
+    });
+    text = await response.text();
+  } catch (cause) {
+    return { error: new StorageError(action, 'Unreachable', 0, cause), retryAfterMs: 0 };
+  }
+  const { status } = response;
+  if (status < 200 || status > 299) {
+    const asked = Number(response.headers.get('retry-after') ?? 0);
+    const retryAfterMs = Number.isFinite(asked) && asked > 0 ? asked * 1000 : 0;
+    return { error: new StorageError(action, errorCode(text), status), retryAfterMs };
+  }
+  if (answerHeader === undefined) return { text };
+  return { text: response.headers.get(answerHeader) ?? '' };
 }
 
 const parser = new XMLParser({

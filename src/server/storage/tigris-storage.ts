@@ -9,7 +9,7 @@ import {
   type StorageProvider,
   type TakenSnapshot,
 } from './provider.ts';
-import { createSigner, type Signer } from './signed-requests.ts';
+import { createSigner, type RetryDeps, type Signer } from './signed-requests.ts';
 
 /** Of 1,000 objects each: so many are looked at to say how much is in a bucket. */
 const MEASURED_PAGES = 200;
@@ -44,13 +44,16 @@ export class TigrisStorage implements StorageProvider {
   readonly #iam: IamClient;
   readonly #history: BucketHistory;
 
-  constructor(options: TigrisOptions) {
+  constructor(options: TigrisOptions, retry?: RetryDeps) {
     this.endpointUrl = options.s3Endpoint;
     this.region = options.region;
     this.#bucketRegions = options.bucketRegions;
-    this.#s3 = createSigner(options, 's3', options.region);
+    this.#s3 = createSigner(options, 's3', options.region, retry);
     this.#history = new BucketHistory(options.s3Endpoint, this.#s3);
-    this.#iam = new IamClient(options.iamEndpoint, createSigner(options, 'iam', options.region));
+    this.#iam = new IamClient(
+      options.iamEndpoint,
+      createSigner(options, 'iam', options.region, retry),
+    );
   }
 
   async createBucket(name: string, regions = this.#bucketRegions): Promise<boolean> {
@@ -195,6 +198,7 @@ export class TigrisStorage implements StorageProvider {
         action: 'ListObjectsV2',
         method: 'GET',
         url: `${this.#bucketUrl(bucket)}?${query.toString()}`,
+        once: true,
       });
       return true;
     } catch (error) {

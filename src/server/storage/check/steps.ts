@@ -55,6 +55,9 @@ const KEY_CURE = 'The key in CLOUD_SERVER_STORAGE_ACCESS_KEY_ID has to be an adm
 const ISOLATION_CURE =
   'Do not let tenants in: their keys would reach what is not theirs. Ask the storage’s support.';
 
+const PREFIX_CURE =
+  'Issue no keys with a prefix. Where the storage refuses their policy, none can be had; nothing wider is issued instead.';
+
 /** Requests of a tenant's key, by name. */
 function asTenant(scratch: Scratch, key: AccessKeyPair) {
   const send = (action: string, method: 'GET' | 'PUT' | 'DELETE', path: string) =>
@@ -190,7 +193,7 @@ export const STEPS: readonly Step[] = [
   {
     id: 'prefix',
     title: 'Keep a key to a prefix',
-    cure: ISOLATION_CURE,
+    cure: PREFIX_CURE,
     run: async (made, _deps, scratch) => {
       const { bucket } = needed(made.one);
       const key = await scratch.key('prefix', grantOn(bucket, { prefix: 'notes/' }));
