@@ -17,6 +17,7 @@ import type { RateLimits } from './identity/rate-limits.ts';
 import type { JobRunner } from './jobs/runner.ts';
 import type { Metrics } from './metrics.ts';
 import { useAuthentication } from './plugins/authentication.ts';
+import { useContract } from './plugins/contract.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
@@ -105,6 +106,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   useProblems(app);
   useContractSchemas(app);
   useBodies(app);
+  useContract(app, deps.version);
   const guards = useAuthentication(app, deps);
   serviceRoutes(app, deps);
   authRoutes(app, deps, guards);

@@ -2,6 +2,7 @@ import { resultCode as sqliteCode } from './sqlite-errors.ts';
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const UNIQUE_VIOLATION = '23505';
+const UNSTORABLE_CHARACTER = '22021';
 const SQLITE_CONSTRAINT_UNIQUE = 2067;
 const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 const SQLITE_FULL = 13;
@@ -32,6 +33,11 @@ export function isUniqueViolation(error: unknown): boolean {
 /** Whether there is no space left for the database. Nothing of the transaction was kept. */
 export function isDatabaseFull(error: unknown): boolean {
   return sqliteCode(error) === SQLITE_FULL || sqlState(error) === DISK_FULL;
+}
+
+/** Whether PostgreSQL was given a character that no text of its can hold: NUL. SQLite takes it. */
+export function isUnstorableText(error: unknown): boolean {
+  return sqlState(error) === UNSTORABLE_CHARACTER;
 }
 
 /** Whether the same request may well succeed a little later. */

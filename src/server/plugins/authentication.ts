@@ -11,6 +11,7 @@ import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
 import type { Floods } from '../identity/floods.ts';
+import type { Access } from '../openapi.ts';
 import {
   principalAgain,
   principalOfCredential,
@@ -65,29 +66,43 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
     return principal;
   };
   return {
-    signedIn: async (request) => {
+    signedIn: known({ kind: 'signed-in' }, async (request) => {
       await signIn(request);
-    },
-    administrator: (scope) => async (request) => {
-      const principal = await signIn(request);
-      if (principal.tenantId !== null) {
-        throw new HttpProblem(403, 'administrator-needed', 'Only an administrator may do this.');
-      }
-      requireScope(principal, scope);
-    },
-    tenant: (scope) => async (request) => {
-      const principal = await signIn(request);
-      if (principal.tenantId === null) {
-        throw new HttpProblem(403, 'tenant-needed', 'This credential belongs to no tenant.');
-      }
-      const tenant = await findTenant(deps.db, principal.tenantId);
-      assertAllowed(tenant);
-      requireScope(principal, scope);
-      request.tenant = tenant;
-    },
+    }),
+    administrator: (scope) =>
+      known({ kind: 'administrator', scope }, async (request) => {
+        const principal = await signIn(request);
+        if (principal.tenantId !== null) {
+          throw new HttpProblem(403, 'administrator-needed', 'Only an administrator may do this.');
+        }
+        requireScope(principal, scope);
+      }),
+    tenant: (scope) =>
+      known({ kind: 'tenant', scope }, async (request) => {
+        const principal = await signIn(request);
+        if (principal.tenantId === null) {
+          throw new HttpProblem(403, 'tenant-needed', 'This credential belongs to no tenant.');
+        }
+        const tenant = await findTenant(deps.db, principal.tenantId);
+        assertAllowed(tenant);
+        requireScope(principal, scope);
+        request.tenant = tenant;
+      }),
     stillAllowed: (request, scope, db = deps.db) =>
       recheck(db, deps.clock, principalOf(request), scope),
   };
+}
+
+const accesses = new WeakMap<object, Access>();
+
+function known(access: Access, guard: onRequestAsyncHookHandler): onRequestAsyncHookHandler {
+  accesses.set(guard, access);
+  return guard;
+}
+
+/** Whom a guard lets pass; undefined for what is none of ours. */
+export function accessOf(guard: object): Access | undefined {
+  return accesses.get(guard);
 }
 
 /** @throws HttpProblem 403 `scope-missing`, naming the scope */

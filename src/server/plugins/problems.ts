@@ -8,7 +8,7 @@ import type {
   FastifyRequest,
 } from 'fastify';
 import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
-import { isDatabaseFull, isDatabaseUnavailable } from '../db/database-errors.ts';
+import { isDatabaseFull, isDatabaseUnavailable, isUnstorableText } from '../db/database-errors.ts';
 import { HttpProblem } from '../errors.ts';
 import { StorageError } from '../storage/provider.ts';
 import { InvalidFieldError } from './validation.ts';
@@ -74,6 +74,9 @@ export function toProblem(error: unknown): HttpProblem {
       headers: { 'retry-after': '2' },
       cause: error,
     });
+  }
+  if (isUnstorableText(error)) {
+    return new HttpProblem(400, 'malformed-request', 'A text of the request holds a NUL.');
   }
   const status = statusOf(error);
   const known = status === undefined ? undefined : FRAMEWORK[status];

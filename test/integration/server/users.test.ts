@@ -172,6 +172,11 @@ describe('users', () => {
     expect((await client.call('POST', '/api/v1/auth/login', undefined, login)).status).toBe(200);
   });
 
+  it('are not found by a name that a database cannot even hold', async () => {
+    // PostgreSQL refuses a NUL in a text, SQLite looks for it.
+    expect([400, 404]).toContain((await client.call('GET', `${USERS}/%00`, admin)).status);
+  });
+
   it.each([
     ['a tenant’s key', () => server.apiKeyOf('acme')],
     ['nobody', () => undefined],
