@@ -20,6 +20,7 @@ import { useAuthentication } from './plugins/authentication.ts';
 import { useContract } from './plugins/contract.ts';
 import { useDraining } from './plugins/draining.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
+import type { RequestRate } from './plugins/request-rate.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
 import { useRequestMetrics } from './plugins/request-metrics.ts';
 import { useBodies, useContractSchemas } from './plugins/validation.ts';
@@ -54,6 +55,7 @@ export interface AppDeps {
   passwords: Passwords;
   limits: RateLimits;
   floods: Floods;
+  requestRate: RequestRate;
   providerKeys: ProviderKeys;
   /** Whether a trusted issuer may be in a private network. */
   allowPrivateIssuers: boolean;

@@ -35,6 +35,7 @@ import { JobRunner } from './jobs/runner.ts';
 import { serverJobs } from './jobs/server-jobs.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
+import { RequestRate } from './plugins/request-rate.ts';
 import { logOptions } from './plugins/request-log.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
@@ -141,6 +142,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     issuer: () => listening.url,
     trustedProxies: settings.trustedProxies,
     bucketPrefix: settings.bucketPrefix,
+    requestRate: new RequestRate(clock, settings.requestsAMinute),
     bus,
     webhookFor,
     webhookToken: (tenantId) => webhookToken(masterKey, tenantId),
@@ -197,7 +199,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     },
     upkeep: async () => {
       await keep();
-      for (const { name } of await jobs.list()) await jobs.runAgain(name);
+      for (const { name } of await jobs.list()) {
+        // It only reports, and asks the storage for everything.
+        if (name !== 'drift') await jobs.runAgain(name);
+      }
     },
     close: () => running.disposeAsync(),
   };

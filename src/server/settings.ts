@@ -73,6 +73,8 @@ export interface ServerSettings {
   bucketPrefix: string;
   /** Where new buckets lie: Tigris's `X-Tigris-Regions`; undefined: its default. */
   bucketRegions: string | undefined;
+  /** Of one credential, to each server process; 0: any number. */
+  requestsAMinute: number;
   /** Whether the sync address of a tenant may be in a private network. */
   allowPrivateSync: boolean;
   /** Whether an issuer that is trusted may be in a private network, or on this machine. */
@@ -130,6 +132,7 @@ export async function readSettings(
     database: await readDatabase(read),
     bucketPrefix: readBucketPrefix(read),
     bucketRegions: read.text('BUCKET_REGIONS'),
+    requestsAMinute: read.count('REQUESTS_A_MINUTE') ?? 6000,
     allowPrivateSync: read.flag('SYNC_PRIVATE'),
     allowPrivateIssuers: read.flag('ISSUER_PRIVATE'),
   };
@@ -281,6 +284,13 @@ class Variables {
     const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
     if (number >= least && number <= most) return number;
     throw invalid(name, `is not a number from ${least} to ${most}`);
+  }
+
+  count(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (!/^\d{1,7}$/.test(text)) throw invalid(name, 'is not a whole number');
+    return Number(text);
   }
 
   flag(name: string): boolean {

@@ -8,6 +8,8 @@ const MINUTE = 60_000;
 
 /** `burst` at once, and so many again in `perMs`. */
 const LIMITS = {
+  /** Sign-ins of one user, whether they succeed or not; each costs a slow hash. */
+  'sign-ins': { burst: 120, perMs: MINUTE },
   /** Sign-ins that failed, from one address. */
   'sign-in-address': { burst: 30, perMs: 10 * MINUTE },
   /** Sign-ins that failed, for one user name, whether it exists or not. */
@@ -42,7 +44,7 @@ export class RateLimits {
   /**
    * Counts one try.
    *
-   * @throws HttpProblem 429 `too-many-tries` with `Retry-After`
+   * @throws HttpProblem 429 `too-many-tries` with `limit` and `Retry-After`
    */
   async take(name: LimitName, key: string): Promise<void> {
     const { burst, perMs } = LIMITS[name];
@@ -65,7 +67,7 @@ export class RateLimits {
     if (numInsertedOrUpdatedRows > 0n) return;
     await this.check(name, key);
     // Room has just been made by somebody else.
-    throw tooMany(0);
+    throw tooMany(name, 0);
   }
 
   /** @throws HttpProblem 429, without counting */
@@ -78,7 +80,7 @@ export class RateLimits {
       .executeTakeFirst();
     const now = this.#clock.now();
     const wait = Math.max(row?.empty_at ?? 0, now) + Math.ceil(perMs / burst) - now - perMs;
-    if (wait > 0) throw tooMany(wait);
+    if (wait > 0) throw tooMany(name, wait);
   }
 
   /** What was counted was no misuse after all. */
@@ -101,10 +103,11 @@ export class RateLimits {
   }
 }
 
-function tooMany(waitMs: number): HttpProblem {
+function tooMany(name: LimitName, waitMs: number): HttpProblem {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   return new HttpProblem(429, 'too-many-tries', 'There were too many tries.', {
     detail: `Try again in ${seconds} s.`,
+    limit: LIMITS[name].burst,
     headers: { 'retry-after': String(seconds) },
   });
 }

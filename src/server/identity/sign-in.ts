@@ -37,6 +37,7 @@ export async function checkPassword(
     ['sign-in-account', name ?? ''],
   ] as const;
   // Before the work, so that many at once are counted too.
+  await limits.take('sign-ins', name ?? '');
   for (const [limit, key] of tries) await limits.take(limit, key);
   const user = await db
     .selectFrom('users')

@@ -10,6 +10,7 @@ import type { Actor } from '../domain/audit.ts';
 import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
+import type { RequestRate } from './request-rate.ts';
 import type { Floods } from '../identity/floods.ts';
 import type { Access } from '../openapi.ts';
 import {
@@ -32,6 +33,7 @@ interface AuthenticationDeps {
   clock: Clock;
   accessTokens: AccessTokens;
   floods: Floods;
+  requestRate: RequestRate;
 }
 
 export interface Guards {
@@ -62,6 +64,7 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
   });
   const signIn = async (request: FastifyRequest): Promise<Principal> => {
     const principal = await authenticate(deps, request.headers.authorization);
+    deps.requestRate.take(principal.credential.id);
     request.principal = principal;
     return principal;
   };

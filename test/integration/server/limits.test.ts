@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApiClient, type ApiClient } from '../../../src/api/client.ts';
+import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { identityClient, type Answer, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
@@ -67,4 +68,24 @@ describe('of twenty requests at once no more pass than there is room for', () =>
     ];
     expect(outcome(instance)).toEqual({ made: 49, refused: ['409 token-limit 50'] });
   });
+});
+
+it('requests of one credential are limited a minute, and those of others not by it', async () => {
+  const clock = adjustableClock();
+  await using limited = await startTestServer({
+    tenants: ['acme', 'other'],
+    clock,
+    env: { CLOUD_SERVER_REQUESTS_A_MINUTE: '20' },
+  });
+  const one = identityClient(limited);
+  const info = (slug: string) => one.call('GET', '/tenant/mount/info', limited.apiKeyOf(slug));
+  const answers = await Promise.all(Array.from({ length: 25 }, () => info('acme')));
+  const refused = answers.filter(({ status }) => status !== 200);
+  expect(refused).toHaveLength(5);
+  expect(refused[0]).toMatchObject({ status: 429, body: { code: 'too-many-requests', limit: 20 } });
+  expect(refused[0]?.headers.get('retry-after')).toBe('3');
+  expect((await info('other')).status).toBe(200);
+  clock.advance(3000);
+  expect((await info('acme')).status).toBe(200);
+  expect((await info('acme')).status).toBe(429);
 });

@@ -28,6 +28,7 @@ describe('readSettings', () => {
       seedOwner: undefined,
       seedTenants: [],
       trustedProxies: [],
+      requestsAMinute: 6000,
       allowPrivateSync: false,
       allowPrivateIssuers: false,
     });
