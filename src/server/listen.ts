@@ -23,6 +23,7 @@ import { Purges } from './domain/tenant-purge.ts';
 import { ServerStartError } from './errors.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
 import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
+import type { EventBus } from './events/event-bus.ts';
 import { openEvents } from './events/open-events.ts';
 import { webhookToken } from './events/webhook.ts';
 import { Floods } from './identity/floods.ts';
@@ -169,8 +170,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   await jobs.register();
   opened.defer(() => jobs.stop());
   for (const name of LEFT_BY_A_CRASH) await jobs.runAgain(name, false).catch(() => undefined);
-  const announce = (): Promise<void> => announceLostEvents(db, bus);
-  await (objectStore === undefined ? announce() : mark.begin(announce));
+  if (objectStore !== undefined) await mark.begin(() => announceLostEvents(db, bus));
   listening.address = await listen(app, settings);
   listening.url = settings.publicUrl ?? listening.address;
   // The buckets of tenants are told where we listen.
@@ -181,6 +181,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   );
   await watchBuckets(app, settings, jobs);
   jobs.start();
+  if (objectStore === undefined) announceMeanwhile({ db, bus, logger }, opened);
   const keep = (): Promise<void> => keepIdentity({ ...identity, keys }, app.log);
   const timer = setInterval(() => void keep(), UPKEEP_EVERY_MS).unref();
   opened.defer(() => clearInterval(timer));
@@ -264,6 +265,21 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
   const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
+}
+
+/** A word to every tenant: of many that takes its time, which nobody has to wait for. */
+function announceMeanwhile(
+  { db, bus, logger }: { db: Database; bus: EventBus; logger: Logger },
+  opened: AsyncDisposableStack,
+): void {
+  const stopping = new AbortController();
+  const announcing = announceLostEvents(db, bus, stopping.signal).catch((err: unknown) => {
+    if (!stopping.signal.aborted) logger.error({ err }, 'clients were not told to look again');
+  });
+  opened.defer(async () => {
+    stopping.abort();
+    await announcing;
+  });
 }
 
 /** Our own storage is set at once; another one may take its time, or be out of reach. */

@@ -4,13 +4,20 @@ import type { Database } from '../db/sqlite.ts';
 import type { EventBus } from './event-bus.ts';
 
 /** Tells every tenant that changes may have gone unnoticed while no server ran. */
-export async function announceLostEvents(db: Database, bus: EventBus): Promise<void> {
+export async function announceLostEvents(
+  db: Database,
+  bus: EventBus,
+  signal?: AbortSignal,
+): Promise<void> {
   const tenants = await db
     .selectFrom('tenants')
     .select('id')
     .where('status', '=', 'active')
     .execute();
-  for (const { id } of tenants) await bus.publish(id, [{ type: 'resync', reason: 'events-lost' }]);
+  for (const { id } of tenants) {
+    signal?.throwIfAborted();
+    await bus.publish(id, [{ type: 'resync', reason: 'events-lost' }]);
+  }
 }
 
 /**
