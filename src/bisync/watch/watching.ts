@@ -2,6 +2,7 @@ import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
 import { WATCH_COMMAND } from '../pair-lock.ts';
 import { readMemory } from '../pair-memory.ts';
+import type { Problem } from '../problems.ts';
 import type { BisyncResult } from '../result.ts';
 import type { BisyncEvent } from '../run-context.ts';
 import { runBisync } from '../run.ts';
@@ -269,7 +270,8 @@ export class Watching {
       const wait = Math.min(DELETE_AFTER_MS * 2 ** this.#movedOnInRow, 60_000);
       this.agenda.needRun('moved-on', this.#now() + wait);
     } else this.#movedOnInRow = 0;
-    const { problems, openConflicts } = result;
+    const { openConflicts } = result;
+    const problems = [...result.problems, ...result.movedOn.map(keepsChanging)];
     const about = { problems, openConflicts, changes: this.#parts.board.changes };
     if (!this.flushes.ran({ startedAt, whole: !movedUnderneath(result), ...about })) {
       this.agenda.needRun('flush', this.#now());
@@ -326,6 +328,12 @@ export class Watching {
     this.compare('woke');
     this.#recovery.soon();
   }
+}
+
+/** For who waited for it: nothing that is not synced is left untold. */
+function keepsChanging(path: string): Problem {
+  const message = `${path} changed while it was being synced; it follows`;
+  return { path, reason: 'changing', message };
 }
 
 /** Something changed while the run went on, a folder's name for instance: another one has it. */
