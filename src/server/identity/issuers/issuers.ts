@@ -150,6 +150,13 @@ export async function removeIssuer(deps: IssuerDeps, ref: string, actor: Actor):
   const { db, clock, providerKeys } = deps;
   const url = await db.transaction().execute(async (transaction) => {
     const row = await requireIssuer(transaction, ref);
+    // A sign-in that is at its end is waited for, and its session found.
+    await transaction
+      .selectFrom('issuers')
+      .select('id')
+      .where('id', '=', row.id)
+      .forUpdate()
+      .execute();
     const sessions = await transaction
       .selectFrom('sessions')
       .select('id')
