@@ -17,6 +17,8 @@ beforeAll(async () => {
   client = identityClient(server);
   await client.addUser('olga', 'owner');
   await client.addUser('ada', 'member', { acme: 'editor' });
+  // Of another tenant, whose keys nobody else of these tests makes.
+  await client.addUser('kay', 'member', { other: 'editor' });
 });
 afterAll(() => server.close());
 
@@ -139,8 +141,8 @@ describe('setup with a name and a password', () => {
 describe('keys of the bucket', () => {
   test('are listed on 80 columns and in a pipe, and revoked one by one or all', async () => {
     const { json, cloud, env } = await newMachine();
-    await json(['login', '--username', 'ada', '--password-stdin', '--tenant', 'acme'], PASSWORD);
-    const { access_token: token } = await client.login('ada', { tenant: 'acme' });
+    await json(['login', '--username', 'kay', '--password-stdin', '--tenant', 'other'], PASSWORD);
+    const { access_token: token } = await client.login('kay', { tenant: 'other' });
     const api = createApiClient({ server: server.url, token: () => Promise.resolve(token) });
     const made = [];
     for (const description of ['cloud on the laptop with a rather long name.example', 'x', 'y']) {
@@ -148,7 +150,7 @@ describe('keys of the bucket', () => {
     }
     const others = createApiClient({
       server: server.url,
-      token: () => client.login('olga', { tenant: 'acme' }).then((login) => login.access_token),
+      token: () => client.login('olga', { tenant: 'other' }).then((login) => login.access_token),
     });
     await others.createMountCredential({ permission: 'ro', expires_in: 86_400 });
 
