@@ -9,6 +9,7 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { wrap } from '../output/format.ts';
 import { openLog, type Log } from '../output/log.ts';
 import { Output, type OutputFormat } from '../output/output.ts';
+import { withoutBeatenVariables } from './beaten-variables.ts';
 import { Interrupted, reportOf } from './report.ts';
 import type { Call } from './usage-error.ts';
 
@@ -105,13 +106,14 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     await super.init();
     this.journal = openLog(this.logPath);
     this.out = outputFromArgv(this.argv);
+    const { baseFlags } = super.ctor as typeof BaseCommand;
+    const known = { ...this.ctor.baseFlags, ...this.ctor.flags };
     const { flags, args, argv, metadata } = await this.parse({
-      flags: this.ctor.flags,
-      baseFlags: (super.ctor as typeof BaseCommand).baseFlags,
+      flags: withoutBeatenVariables(this.ctor.flags, known, this.argv),
+      baseFlags: withoutBeatenVariables(baseFlags, known, this.argv),
       args: this.ctor.args,
       strict: this.ctor.strict,
     });
-    const known = { ...this.ctor.baseFlags, ...this.ctor.flags };
     const given = Object.keys(flags).filter((name) => !metadata.flags[name]?.setFromDefault);
     const { settingsForFlags } = await import('../session/setting-layers.ts');
     if ((this.ctor as typeof BaseCommand).usesSettings) {

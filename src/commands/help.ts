@@ -5,6 +5,8 @@ import { HELP_TOPICS, showTopic } from '../output/help-topics.ts';
 
 export default class Help extends BaseCommand<typeof Help> {
   static override summary = 'Show help on a command or a topic.';
+  static override description =
+    "A command's own page is `cloud COMMAND --help` too; topics are pages of the documentation, read offline.";
   static override strict = false;
   static override args = {
     command: Args.string({ description: 'The command, as you would type it, or the topic.' }),

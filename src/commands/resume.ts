@@ -3,6 +3,8 @@ import { folderFlags } from '../cli/folder-flags.ts';
 
 export default class Resume extends BaseCommand<typeof Resume> {
   static override summary = 'Let the watcher of a folder go on after a pause.';
+  static override description =
+    'It compares both sides first, because it has not listened meanwhile. Without a watcher, the next one is not paused.';
   static override flags = { ...folderFlags };
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -2,6 +2,8 @@ import { BaseCommand } from '../cli/base-command.ts';
 
 export default class Whoami extends BaseCommand<typeof Whoami> {
   static override summary = 'Show who you are signed in as, asking the server.';
+  static override description =
+    'Asks the server, so it also shows whether the sign-in still holds: it ends with 4 when it does not.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --json',

@@ -2,6 +2,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class ApiKeysList extends BaseCommand<typeof ApiKeysList> {
   static override summary = 'List the API keys that you may end; never the keys themselves.';
+  static override description =
+    'Those of the tenant in use that you may see; the keys themselves are shown only when they are made.';
   static override hiddenAliases = ['api-keys:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -3,6 +3,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class ApiKeysRevoke extends BaseCommand<typeof ApiKeysRevoke> {
   static override summary = 'End an API key at once.';
+  static override description =
+    'It is refused from the next request on. Bucket keys that were got with it end with it.';
   static override hiddenAliases = ['api-keys:rm', 'api-keys:remove'];
   static override args = {
     id: Args.string({ description: 'Id, its beginning, or the label.', required: true }),

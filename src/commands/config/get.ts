@@ -4,6 +4,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class ConfigGet extends BaseCommand<typeof ConfigGet> {
   static override usesSettings = false;
   static override summary = 'Print the value of one setting.';
+  static override description =
+    'Prints the value in force, wherever it comes from; `cloud config list` says from where.';
   static override hiddenAliases = ['config:show'];
   static override args = { key: Args.string({ description: 'Which one.', required: true }) };
   static override examples = [

@@ -5,6 +5,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class ConfigSet extends BaseCommand<typeof ConfigSet> {
   static override usesSettings = false;
   static override summary = 'Set a value in your configuration, for every run from now on.';
+  static override description =
+    'Writes your own configuration. A flag, a variable and the project file still go before it.';
   static override args = {
     key: Args.string({ description: 'Which setting.', required: true }),
     value: Args.string({ description: 'Its value.', required: false }),

@@ -4,6 +4,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class ContextUse extends BaseCommand<typeof ContextUse> {
   static override usesSettings = false;
   static override summary = 'Choose the account and tenant that commands use from now on.';
+  static override description =
+    'For all later commands without --context. A project file and CLOUD_CONTEXT go before it.';
   static override hiddenAliases = ['context:set'];
   static override args = { name: Args.string({ description: 'Which one.', required: true }) };
   static override examples = [

@@ -2,6 +2,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class CredentialsList extends BaseCommand<typeof CredentialsList> {
   static override summary = 'List the keys of the bucket: which machine has one, and until when.';
+  static override description =
+    'The keys with which machines reach the bucket, with what they may and when they were last used. Never the secrets.';
   static override hiddenAliases = ['credentials:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

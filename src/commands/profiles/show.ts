@@ -3,6 +3,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class ProfilesShow extends BaseCommand<typeof ProfilesShow> {
   static override summary = 'Show what a profile does, in numbers.';
+  static override description =
+    'The limits and times that it stands for, of mounts and of syncing.';
   static override args = {
     name: Args.string({ required: true, description: 'Name of the profile.' }),
   };

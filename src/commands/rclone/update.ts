@@ -3,6 +3,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class RcloneUpdate extends BaseCommand<typeof RcloneUpdate> {
   static override summary = 'Replace the private rclone by a newer one.';
+  static override description =
+    'Replaces the private copy only; one that a package manager installed is left to it.';
   static override flags = {
     mirror: Flags.string({
       description: 'Another place that holds the official zip files, for closed networks.',

@@ -4,6 +4,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 export default class ServerMigrate extends BaseCommand<typeof ServerMigrate> {
   static override summary =
     "Bring a stopped server's database to this version (start does it too).";
+  static override description =
+    'It needs the database for itself and changes nothing else. Safe to run again.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --data /srv/cloud',

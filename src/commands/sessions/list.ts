@@ -2,6 +2,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class SessionsList extends BaseCommand<typeof SessionsList> {
   static override summary = 'List where you are signed in.';
+  static override description =
+    'Every machine and browser where you signed in and did not sign out, with when it was last used.';
   static override hiddenAliases = ['sessions:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -4,6 +4,8 @@ import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class SessionsRevoke extends BaseCommand<typeof SessionsRevoke> {
   static override summary = 'Sign out elsewhere: end a session at once.';
+  static override description =
+    'What is revoked is signed out at once, and its bucket keys end with it.';
   static override hiddenAliases = ['sessions:rm', 'sessions:remove'];
   static override args = {
     id: Args.string({ description: 'Id of the session, or its beginning.', required: false }),

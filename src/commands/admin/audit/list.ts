@@ -4,6 +4,8 @@ import { auditFilterFlags, auditFilterOf } from '../../../cli/audit-filter.ts';
 
 export default class AdminAuditList extends BaseCommand<typeof AdminAuditList> {
   static override summary = 'Show who did what on the server, the newest first.';
+  static override description =
+    'The newest come last. Filters add up; --json has all fields of each entry.';
   static override hiddenAliases = ['admin:audit:ls'];
   static override flags = {
     ...auditFilterFlags,

@@ -4,6 +4,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminIssuerLink extends BaseCommand<typeof AdminIssuerLink> {
   static override summary = 'Say which user somebody of an identity provider is.';
+  static override description =
+    'Whoever signs in at the issuer as that subject is the named user here from then on.';
   static override args = {
     name: Args.string({ required: true, description: 'Name or id of the provider.' }),
     subject: Args.string({

@@ -2,6 +2,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminIssuerList extends BaseCommand<typeof AdminIssuerList> {
   static override summary = 'List the identity providers that the server trusts.';
+  static override description =
+    'The OpenID providers whose sign-ins the server accepts, in the order in which they were added.';
   static override hiddenAliases = ['admin:issuer:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -3,6 +3,7 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminIssuerShow extends BaseCommand<typeof AdminIssuerShow> {
   static override summary = 'Show an identity provider, and who its people are here.';
+  static override description = 'Its address, its clients, and how its people become users here.';
   static override args = {
     name: Args.string({ required: true, description: 'Its name, or its id.' }),
   };

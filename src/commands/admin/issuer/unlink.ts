@@ -3,6 +3,7 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminIssuerUnlink extends BaseCommand<typeof AdminIssuerUnlink> {
   static override summary = 'Take back who somebody is; their sessions of the provider end.';
+  static override description = 'The user stays; only that sign-in does not lead to it any more.';
   static override args = {
     name: Args.string({ required: true, description: 'Name or id of the provider.' }),
     subject: Args.string({ required: true, description: 'As `cloud admin issuer show` lists it.' }),

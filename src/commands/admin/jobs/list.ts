@@ -2,6 +2,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminJobsList extends BaseCommand<typeof AdminJobsList> {
   static override summary = 'List what the server does from time to time, and how it went.';
+  static override description =
+    'With when each ran last, how long it took, and what waits for a later try.';
   static override hiddenAliases = ['admin:jobs:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -4,6 +4,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminJobsRun extends BaseCommand<typeof AdminJobsRun> {
   static override summary = 'Run a job now, with what waits for a later try.';
+  static override description =
+    'What it would do by itself at its next time; the answer comes when it is done.';
   static override args = {
     name: Args.string({ description: 'Name of the job, as `list` shows it.', required: true }),
   };

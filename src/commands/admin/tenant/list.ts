@@ -2,6 +2,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminTenantList extends BaseCommand<typeof AdminTenantList> {
   static override summary = 'List the tenants of the server.';
+  static override description =
+    'With the bucket of each and whether it is active, denied or removed.';
   static override hiddenAliases = ['admin:tenant:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -3,6 +3,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminTenantShow extends BaseCommand<typeof AdminTenantShow> {
   static override summary = 'Show a tenant: state, bucket, keys, limits.';
+  static override description =
+    'Its bucket, its limits, what counts against them, and why it is denied if it is.';
   static override args = {
     tenant: Args.string({ description: 'Slug or id.', required: true }),
   };

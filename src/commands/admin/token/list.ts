@@ -4,6 +4,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 export default class AdminTokenList extends BaseCommand<typeof AdminTokenList> {
   static override summary =
     'List the tokens in force, of the server and of tenants; never the tokens themselves.';
+  static override description =
+    'Of administrators and programs, with what each may; the tokens themselves are shown only when they are made.';
   static override hiddenAliases = ['admin:token:ls'];
   static override flags = {
     tenant: Flags.string({ description: 'Only those of this tenant.', helpValue: 'SLUG' }),

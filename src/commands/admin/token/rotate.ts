@@ -4,6 +4,8 @@ import { durationFlag } from '../../../cli/duration-flag.ts';
 
 export default class AdminTokenRotate extends BaseCommand<typeof AdminTokenRotate> {
   static override summary = 'Replace a token by a new one; the old one works on for a while.';
+  static override description =
+    'The new one may what the old one may. The old one ends at once, or after --overlap.';
   static override args = {
     id: Args.string({ description: 'Id, as the list shows it.', required: true }),
   };

@@ -3,6 +3,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminUserActivate extends BaseCommand<typeof AdminUserActivate> {
   static override summary = 'Let a deactivated user sign in again.';
+  static override description =
+    'The user may sign in again; what ended with the deactivation does not come back.';
   static override args = {
     user: Args.string({ description: 'User name or id.', required: true }),
   };

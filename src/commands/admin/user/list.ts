@@ -3,6 +3,7 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminUserList extends BaseCommand<typeof AdminUserList> {
   static override summary = 'List the users of the server and where they are members.';
+  static override description = 'With role and state of each; --tenant shows those of one tenant.';
   static override hiddenAliases = ['admin:user:ls'];
   static override flags = {
     role: Flags.option({

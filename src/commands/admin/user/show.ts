@@ -3,6 +3,7 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class AdminUserShow extends BaseCommand<typeof AdminUserShow> {
   static override summary = 'Show a user.';
+  static override description = 'Role, state, and the tenants it belongs to.';
   static override args = {
     user: Args.string({ description: 'User name or id.', required: true }),
   };

@@ -2,6 +2,8 @@ import { BaseCommand } from '../../../cli/base-command.ts';
 
 export default class ServerKeysList extends BaseCommand<typeof ServerKeysList> {
   static override summary = "List the keys that sign the server's access tokens.";
+  static override description =
+    'The next, the active and the retired ones: retired ones still check what they have signed.';
   static override hiddenAliases = ['server:keys:ls'];
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -4,6 +4,8 @@ import { tenantRole } from '../../../../cli/tenant-role-flag.ts';
 
 export default class AdminTenantMemberAdd extends BaseCommand<typeof AdminTenantMemberAdd> {
   static override summary = 'Let a user work in a tenant.';
+  static override description =
+    'Effective with the next request. What each role may: docs/server.md.';
   static override args = {
     tenant: Args.string({ description: 'Slug or id of the tenant.', required: true }),
     user: Args.string({ description: 'User name or id.', required: true }),

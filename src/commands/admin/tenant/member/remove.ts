@@ -3,6 +3,8 @@ import { BaseCommand } from '../../../../cli/base-command.ts';
 
 export default class AdminTenantMemberRemove extends BaseCommand<typeof AdminTenantMemberRemove> {
   static override summary = 'Take a user out of a tenant, with the bucket keys that the user made.';
+  static override description =
+    'Sessions, API keys and bucket keys of the user in this tenant end at once; the user stays.';
   static override hiddenAliases = ['admin:tenant:member:rm'];
   static override args = {
     tenant: Args.string({ description: 'Slug or id of the tenant.', required: true }),
