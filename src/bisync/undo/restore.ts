@@ -1,15 +1,18 @@
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExitCode } from '../../output/exit-codes.ts';
-import { syncFolder } from '../../platform/atomic-file.ts';
+import { AbortError } from '../../output/errors.ts';
+import { isErrno, syncFolder } from '../../platform/atomic-file.ts';
 import type { Host } from '../../platform/host.ts';
 import { mustBeKnown } from '../check.ts';
+import { endingOfRun } from '../endings.ts';
 import { Bucket } from '../follow-bucket.ts';
 import { hashStable, placeNew, temporaryBeside } from '../local-file.ts';
 import { workOnPair } from '../pair-work.ts';
 import type { PairMemory } from '../pair-memory.ts';
 import { problemOf } from '../path-failure.ts';
 import type { RunContext } from '../run-context.ts';
+import { PathProblem } from '../problems.ts';
 import { pathInside } from '../safe-path.ts';
 import { bringAll, type BroughtAll } from './bring-all.ts';
 import type { FoundVersion } from './earlier-versions.ts';
@@ -51,12 +54,17 @@ export async function restoreVersions(request: RestoreRequest, host: Host): Prom
     memory: PairMemory,
   ): Promise<{ memory: PairMemory; result: RestoreResult }> => {
     if (!untouched) mustBeAbleToWrite(run);
-    if (request.version === undefined || /^\d+$/.test(request.version)) await reach(run);
-    const found = await findVersions(run, request);
+    // What the trash has is put elsewhere without the bucket.
+    const offline = request.onlyTrash === true && untouched;
+    const access = offline ? request.access : await reach(run, request);
+    const found = await findVersions(run, request).catch((error: unknown) => {
+      run.signal?.throwIfAborted();
+      throw inWords(error);
+    });
     const folder = to === undefined ? undefined : resolve(to);
     const all =
       folder === undefined
-        ? await inPlace(run, request, found, dryRun)
+        ? await inPlace(run, new Bucket(run, { access }), found, dryRun)
         : await elsewhere(run, found, { folder, dryRun });
     const whole = all.left.length === 0 && all.done.every(({ synced }) => synced);
     const exitCode = whole ? ExitCode.ok : ExitCode.incomplete;
@@ -70,9 +78,17 @@ export async function restoreVersions(request: RestoreRequest, host: Host): Prom
   return workOnPair({ ...options, dryRun: untouched }, host, work);
 }
 
+/** Of one path, or of the bucket. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof PathProblem)) return endingOfRun(error).error;
+  return new AbortError(error.reason, `Nothing was restored: ${error.message}.`, {
+    exitCode: ExitCode.failed,
+  });
+}
+
 async function inPlace(
   run: RunContext,
-  request: RestoreRequest,
+  bucket: Bucket,
   found: readonly FoundAt[],
   dryRun: boolean,
 ): Promise<BroughtAll> {
@@ -80,7 +96,7 @@ async function inPlace(
     ...{ path, expected: run.baseline.get(path) ?? null, wanted: version },
     find: () => Promise.resolve(version),
   }));
-  return bringAll(run, new Bucket(run, request), wishes, { dryRun });
+  return bringAll(run, bucket, wishes, { dryRun });
 }
 
 /** Below `folder` by the paths that they have in the pair; a single file by its name. */
@@ -90,7 +106,7 @@ async function elsewhere(
   { folder, dryRun }: { folder: string; dryRun: boolean },
 ): Promise<BroughtAll> {
   const all: BroughtAll = { done: [], already: [], left: [] };
-  if (!dryRun) await mkdir(folder, { recursive: true });
+  if (!dryRun) await makeFolder(folder);
   const root = dryRun ? folder : await realpath(folder);
   for (const { path, below, version } of found) {
     run.signal?.throwIfAborted();
@@ -111,6 +127,15 @@ async function elsewhere(
     }
   }
   return all;
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST', 'ENOTDIR')) throw error;
+    throw new AbortError('bad-path', `${folder} is not a folder.`, { exitCode: ExitCode.usage });
+  }
 }
 
 async function placeAt(run: RunContext, target: string, version: FoundVersion): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import type { Host } from '../../platform/host.ts';
-import type { S3Client } from '../../s3/client.ts';
+import { createS3Client, type S3Client } from '../../s3/client.ts';
+import type { BucketAccess } from '../../session/bucket-access.ts';
 import { readActivity } from '../activity.ts';
 import { mustBeKnown } from '../check.ts';
 import { endingOfRun } from '../endings.ts';
@@ -11,6 +12,7 @@ import type { BisyncOptions } from '../options.ts';
 import { workOnPair } from '../pair-work.ts';
 import { storedStatus, writeStatus } from '../pair.ts';
 import type { OpenConflict, PairMemory } from '../pair-memory.ts';
+import { renewedAccess } from '../renew-access.ts';
 import type { RunContext } from '../run-context.ts';
 import { bringAll, type Brought, type BroughtAll, type Left, type Wish } from './bring-all.ts';
 import { runsOnRecord, type RunOnRecord } from './changed-by-run.ts';
@@ -62,11 +64,11 @@ export async function undoRun(
     memory: PairMemory,
   ): Promise<{ memory: PairMemory; result: UndoResult }> => {
     mustBeAbleToWrite(run);
-    await reach(run);
+    const access = await reach(run, request);
     const startedAt = run.now();
     const undone = findRun(runsOnRecord(await readActivity(run.pair.folder)), request.run);
     const wishes = wishesOf(undone, new EarlierVersions(run, request.listVersions));
-    const all = await bringAll(run, new Bucket(run, request), wishes, { dryRun });
+    const all = await bringAll(run, new Bucket(run, { access }), wishes, { dryRun });
     all.left.push(...undone.conflicts.map(stillThere));
     const openConflicts = openAfter(run, memory.openConflicts, undone, all);
     if (!dryRun) noteReopened(run, memory.openConflicts, openConflicts);
@@ -85,13 +87,27 @@ export function mustBeAbleToWrite(run: Pick<RunContext, 'readOnly'>): void {
   });
 }
 
-/** Both sides are needed; to find that out once is enough. */
-export async function reach(run: RunContext): Promise<void> {
+/**
+ * Both sides are needed; to find that out once is enough. A key that is refused is renewed.
+ *
+ * @returns what reached the bucket
+ * @throws AbortError `offline` (5), `needs-login` (4)
+ */
+export async function reach(
+  run: RunContext,
+  { access, renewAccess }: Pick<BisyncOptions, 'access' | 'renewAccess'>,
+): Promise<BucketAccess> {
   try {
     await run.s3.head(ACCESS_FILE, run.signal);
+    return access;
   } catch (error) {
     run.signal?.throwIfAborted();
-    throw endingOfRun(error).error;
+    const { remedy, error: refusal } = endingOfRun(error);
+    if (remedy !== 'renew-access' || renewAccess === undefined) throw refusal;
+    const renewed = await renewedAccess(access, refusal, renewAccess);
+    run.s3.close();
+    run.s3 = createS3Client(renewed);
+    return reach(run, { access: renewed });
   }
 }
 

@@ -106,6 +106,18 @@ it('a key that may only read puts versions elsewhere, and takes nothing back', a
   expect(await readFile(join(to, 'a.md'), 'utf8')).toBe('one');
 });
 
+it('a key that the storage refuses is renewed once', async () => {
+  for (const text of ['one', 'two']) {
+    await laptop.write('a.md', text);
+    await laptop.sync();
+  }
+  const access = { ...bucket.access, secretAccessKey: 'tsec_another' };
+  await expect(restore({ file: 'a.md', access })).rejects.toMatchObject({ code: 'needs-login' });
+  const renewAccess = (): Promise<typeof access> => Promise.resolve(bucket.access);
+  expect(await restore({ file: 'a.md', access, renewAccess })).toMatchObject({ exitCode: 0 });
+  expect(await bucket.get('a.md')).toBe('one');
+});
+
 it('what cannot be meant is refused in words', async () => {
   await laptop.write('folder/a.md', 'one');
   await laptop.sync();
@@ -118,6 +130,9 @@ it('what cannot be meant is refused in words', async () => {
     [{ file: 'folder/a.md', version: 'x' }, 'no-such-version'],
     [{ file: 'folder/a.md', version: '1000000000000000000' }, 'no-such-version'],
   ] as const;
+  await expect(
+    restore({ file: 'folder/a.md', at: { agoMs: 0 }, to: join(laptop.root, 'folder/a.md') }),
+  ).rejects.toMatchObject({ code: 'bad-path', exitCode: 2 });
   for (const [request, code] of cases) {
     await expect(restore(request), code).rejects.toMatchObject({ code });
   }
