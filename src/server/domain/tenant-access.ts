@@ -48,6 +48,22 @@ export class TenantAccess {
       .leftJoin('tenant_policies', 'tenant_policies.tenant_id', 'tenants.id')
       .select(['tenants.id', 'status', 'policy', 'provider_status'])
       .where('revoked_at', 'is', null)
+      // `mayUseBucket` says it again below: of many keys few differ, and only those are read.
+      .where((where) => {
+        const allowed = where.and([
+          where('status', '=', 'active'),
+          where('policy', '=', 'allowed'),
+        ]);
+        const other = where.or([
+          where('status', '<>', 'active'),
+          where('policy', 'is', null),
+          where('policy', '<>', 'allowed'),
+        ]);
+        return where.or([
+          where.and([allowed, where('provider_status', '<>', 'active')]),
+          where.and([other, where('provider_status', '<>', 'inactive')]),
+        ]);
+      })
       .distinct()
       .execute();
     const due = rows.filter(
