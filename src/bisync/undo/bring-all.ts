@@ -70,9 +70,13 @@ export async function bringAll(
       else all.left.push(problem);
     }
   };
-  for (const wish of wishes.toSorted((a, b) => rank(a) - rank(b))) await attempt(wish, blocked);
+  for (const wish of wishes.toSorted(inOrder)) await attempt(wish, blocked);
   for (const wish of blocked) await attempt(wish, undefined);
   return all;
+}
+
+function inOrder(a: Wish, b: Wish): number {
+  return rank(a) - rank(b) || (a.path < b.path ? -1 : 1);
 }
 
 function rank({ expected, wanted }: Wish): number {
