@@ -94,6 +94,22 @@ async function idIn(list: string, matches = /./): Promise<string> {
 }
 
 describe('what the help shows, played', { timeout: 300_000 }, () => {
+  test('what a server has at its storage', async () => {
+    const elsewhere = { 'CLOUD_SERVER_STORAGE_S3_ENDPOINT=https://t3.storage.dev … ': '' };
+    await playAll([
+      ['cloud admin drift', /./],
+      ['cloud admin drift --fix --yes', /./],
+      ['cloud admin tenant check acme', /./],
+      ['cloud admin tenant check --json', /\[\]/],
+      [
+        'CLOUD_SERVER_STORAGE_S3_ENDPOINT=https://t3.storage.dev … cloud server check-storage',
+        /./,
+        { swap: elsewhere },
+      ],
+      ['cloud server check-storage --json', /"type":"result"/],
+    ]);
+  });
+
   mountTest('setting up, and mounting', async () => {
     await playAll([
       ['cloud setup --server https://cloud.example --token-stdin < key.txt', /Ready\./],
