@@ -16,6 +16,8 @@ if (major < 24 || (major === 24 && minor < 7)) {
     process.stdout.write(`${name}/${version} ${platform}-${arch} node-${process.version}\n`);
   } else {
     process.getBuiltinModule('node:module').enableCompileCache();
+    // oclif colours help and some errors by itself; what it asks knows this one, and only at its import.
+    if (/^(1|true|y|yes)$/i.test(process.env.CLOUD_NO_COLOR || '')) process.env.NO_COLOR = '1';
     const { main } = await import('../dist/cli/main.js');
     await main(argv, root);
   }

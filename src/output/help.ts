@@ -19,7 +19,11 @@ export default class CloudHelp extends Help {
   override formatRoot(): string {
     const { bin } = this.config;
     const { description } = this.config.pjson as { description?: string };
-    return `${description ?? ''}\n\nUSAGE\n  $ ${bin} COMMAND [FLAGS]`;
+    return `${wrap(description ?? '', this.width)}\n\nUSAGE\n  $ ${bin} COMMAND [FLAGS]`;
+  }
+
+  private get width(): number {
+    return this.opts.maxWidth;
   }
 
   protected override showRootHelp(): Promise<void> {
@@ -43,10 +47,10 @@ export default class CloudHelp extends Help {
     this.log(this.section('MORE', rows(more.filter(isTopic))));
     // By name only: with a line each, the page would be longer than a screen.
     const names = more.filter((each) => !isTopic(each)).map(([name]) => name);
-    this.log(wrap(`  ${names.join(', ')}`, 80, '  '));
+    this.log(wrap(`  ${names.join(', ')}`, this.width, '  '));
     this.log('');
     const pages = HELP_TOPICS.map(({ name }) => name);
-    this.log(this.section('TOPICS', wrap(pages.join(', '), 78)));
+    this.log(this.section('TOPICS', wrap(pages.join(', '), this.width - 2)));
     this.log('');
     this.log(`Help on one of them: ${this.config.bin} COMMAND --help, cloud help TOPIC`);
     return Promise.resolve();

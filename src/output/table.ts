@@ -84,7 +84,7 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
 }
 
 /**
- * Takes from the widest column first, down to eight characters each; from numbers and times only
+ * Takes from the widest column first, down to eight characters each, to five where that is not enough; from numbers and times only
  * when nothing else is left, for half of one tells nothing.
  */
 function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], width: number): void {
@@ -96,6 +96,7 @@ function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], wi
     { floor: 16, all: false },
     { floor: 8, all: false },
     { floor: 8, all: true },
+    { floor: 5, all: true },
   ];
   for (const { floor, all } of floors) {
     for (;;) {

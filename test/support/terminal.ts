@@ -8,6 +8,8 @@ export interface TerminalRun {
   exitCode: number;
   /** Everything that was written to the terminal, without colours and cursor movements. */
   screen: string;
+  /** The same with them. */
+  raw: string;
 }
 
 /** What is typed once a text is seen after what was typed before, in this order. */
@@ -17,15 +19,16 @@ export type Typing = readonly [
 ];
 
 /**
- * Runs the built command line on a terminal of 80 × 24 (util-linux's `script`), and types what a
+ * Runs the built command line on a terminal, by default of 80 × 24 (util-linux's `script`), and types what a
  * person would.
  */
 export async function runOnTerminal(
   command: string,
   env: NodeJS.ProcessEnv,
   typing: readonly Typing[],
+  columns = 80,
 ): Promise<TerminalRun> {
-  const line = `stty cols 80 rows 24; exec ${process.execPath} ${binary} ${command}`;
+  const line = `stty cols ${columns} rows 24; exec ${process.execPath} ${binary} ${command}`;
   const run = execa('script', ['-qec', line, '/dev/null'], {
     env,
     extendEnv: false,
@@ -52,5 +55,5 @@ export async function runOnTerminal(
     void type();
   });
   const { exitCode } = await run;
-  return { exitCode: exitCode ?? -1, screen: stripVTControlCharacters(screen) };
+  return { exitCode: exitCode ?? -1, screen: stripVTControlCharacters(screen), raw: screen };
 }
