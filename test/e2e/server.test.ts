@@ -228,7 +228,7 @@ describe('cloud admin tenant', () => {
       env: { ...env, CLOUD_SERVER: 'http://127.0.0.1:9', CLOUD_ADMIN_TOKEN: 'x'.repeat(40) },
     });
     expect(run.exitCode).toBe(2);
-    expect(run.stderr).toContain('A B is no slug');
+    expect(run.stderr).toContain('A slug has 3 to 40');
   });
 });
 
