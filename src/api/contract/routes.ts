@@ -46,17 +46,21 @@ const TokenForm = z.object({
   client_id: z.optional(z.string()),
   scope: z.optional(z.string()),
   subject_token: z.optional(z.string()),
+  subject_token_type: z.optional(z.string()),
+  tenant: z.optional(z.string()),
+  device_name: z.optional(z.string()),
+  device_system: z.optional(z.string()),
 });
 const page = { type: 'text/html', form: Document } as const;
-const get = (summary: string, answer: z.ZodMiniType): RouteContract => {
-  return { summary, status: 200, answer };
+const get = <A extends z.ZodMiniType>(summary: string, answer: A) => {
+  return { summary, status: 200, answer } as const;
 };
-const made = (summary: string, answer: z.ZodMiniType): RouteContract => {
-  return { summary, status: 201, answer };
+const made = <A extends z.ZodMiniType>(summary: string, answer: A) => {
+  return { summary, status: 201, answer } as const;
 };
-const ended = (summary: string): RouteContract => ({ summary, status: 204 });
+const ended = (summary: string) => ({ summary, status: 204 }) as const;
 
-const TENANT: Readonly<Record<string, RouteContract>> = {
+const TENANT = {
   'GET /tenant/mount/info': get('The bucket, and whether there are keys for it', MountInfo),
   'GET /tenant/mount/credentials': get('Active bucket keys, without secrets', MountCredentialList),
   'POST /tenant/mount/credentials': made('A new bucket key', MountCredentialWithSecret),
@@ -77,18 +81,18 @@ const TENANT: Readonly<Record<string, RouteContract>> = {
   'POST /webhooks/tigris/:tenant_id': ended("The storage's notifications"),
 };
 
-const AUTH: Readonly<Record<string, RouteContract>> = {
+const AUTH = {
   'POST /api/v1/auth/token': {
     ...get('A token for an API key, a refresh token, a device code or an ID token', TokenResponse),
-    ...{ form: TokenForm, oauth: true },
+    ...{ form: TokenForm, oauth: true as const },
   },
   'POST /api/v1/auth/device_authorization': {
     ...get('Begin a device flow (RFC 8628)', DeviceAuthorization),
-    ...{ form: DeviceAuthorizationRequest, oauth: true },
+    ...{ form: DeviceAuthorizationRequest, oauth: true as const },
   },
   'POST /api/v1/auth/revoke': {
     ...get('End a session or an API key (RFC 7009)', z.object({})),
-    ...{ form: z.object({ token: z.string() }), oauth: true },
+    ...{ form: z.object({ token: z.string() }), oauth: true as const },
   },
   'POST /api/v1/auth/login': get('Sign in with a password', TokenResponse),
   'POST /api/v1/auth/password': ended("Change one's own password"),
@@ -106,46 +110,45 @@ const AUTH: Readonly<Record<string, RouteContract>> = {
   'POST /device/decide': { ...get('Its third step: for what', z.string()), ...page },
 };
 
-const TENANTS = '/api/v1/admin/tenants';
-const USERS = '/api/v1/admin/users';
-const ISSUERS = '/api/v1/admin/issuers';
-
-const ADMIN: Readonly<Record<string, RouteContract>> = {
+const ADMIN = {
   'GET /api/v1/admin/tokens': get('Tokens', AdminTokenList),
   'POST /api/v1/admin/tokens': made('A new token', AdminTokenWithSecret),
   'POST /api/v1/admin/tokens/:id/rotate': made('Replace a token', AdminTokenWithSecret),
   'DELETE /api/v1/admin/tokens/:id': ended('End a token'),
-  [`GET ${TENANTS}`]: get('Tenants', TenantList),
-  [`POST ${TENANTS}`]: made('Add a tenant with its bucket', CreatedTenant),
-  [`GET ${TENANTS}/:tenant`]: get('A tenant', TenantDetail),
-  [`PATCH ${TENANTS}/:tenant`]: get('Change a tenant', TenantDetail),
-  [`DELETE ${TENANTS}/:tenant`]: get('Take a tenant out of use', TenantDetail),
-  [`PUT ${TENANTS}/:tenant/policy`]: get('Allow or deny a tenant', TenantDetail),
-  [`POST ${TENANTS}/:tenant/restore`]: get('Bring a tenant back', TenantDetail),
-  [`POST ${TENANTS}/:tenant/purge`]: get(
+  'GET /api/v1/admin/tenants': get('Tenants', TenantList),
+  'POST /api/v1/admin/tenants': made('Add a tenant with its bucket', CreatedTenant),
+  'GET /api/v1/admin/tenants/:tenant': get('A tenant', TenantDetail),
+  'PATCH /api/v1/admin/tenants/:tenant': get('Change a tenant', TenantDetail),
+  'DELETE /api/v1/admin/tenants/:tenant': get('Take a tenant out of use', TenantDetail),
+  'PUT /api/v1/admin/tenants/:tenant/policy': get('Allow or deny a tenant', TenantDetail),
+  'POST /api/v1/admin/tenants/:tenant/restore': get('Bring a tenant back', TenantDetail),
+  'POST /api/v1/admin/tenants/:tenant/purge': get(
     'Delete a tenant with all it has',
     z.union([PurgePlan, PurgeState]),
   ),
-  [`GET ${TENANTS}/:tenant/members`]: get('Members of a tenant', MemberList),
-  [`POST ${TENANTS}/:tenant/members`]: made('Add a member', Member),
-  [`PATCH ${TENANTS}/:tenant/members/:user`]: get("Change a member's role", Member),
-  [`DELETE ${TENANTS}/:tenant/members/:user`]: ended('Remove a member'),
-  [`GET ${USERS}`]: get('Users', UserList),
-  [`POST ${USERS}`]: made('Add a user', CreatedUser),
-  [`GET ${USERS}/:id`]: get('A user', User),
-  [`PATCH ${USERS}/:id`]: get('Change a user', User),
-  [`POST ${USERS}/:id/deactivate`]: get('Shut a user out', User),
-  [`POST ${USERS}/:id/activate`]: get('Let a user in again', User),
-  [`POST ${USERS}/:id/reset-password`]: get('Set a new password', NewPassword),
+  'GET /api/v1/admin/tenants/:tenant/members': get('Members of a tenant', MemberList),
+  'POST /api/v1/admin/tenants/:tenant/members': made('Add a member', Member),
+  'PATCH /api/v1/admin/tenants/:tenant/members/:user': get("Change a member's role", Member),
+  'DELETE /api/v1/admin/tenants/:tenant/members/:user': ended('Remove a member'),
+  'GET /api/v1/admin/users': get('Users', UserList),
+  'POST /api/v1/admin/users': made('Add a user', CreatedUser),
+  'GET /api/v1/admin/users/:id': get('A user', User),
+  'PATCH /api/v1/admin/users/:id': get('Change a user', User),
+  'POST /api/v1/admin/users/:id/deactivate': get('Shut a user out', User),
+  'POST /api/v1/admin/users/:id/activate': get('Let a user in again', User),
+  'POST /api/v1/admin/users/:id/reset-password': get('Set a new password', NewPassword),
   'GET /api/v1/admin/audit-events': get('The audit trail', AuditEventList),
   'GET /api/v1/admin/audit-events/verify': get('Whether it was changed', AuditCheck),
-  [`GET ${ISSUERS}`]: get('Identity providers that the server trusts', IssuerList),
-  [`POST ${ISSUERS}`]: made('Trust an identity provider', Issuer),
-  [`GET ${ISSUERS}/:id`]: get('An identity provider', Issuer),
-  [`DELETE ${ISSUERS}/:id`]: ended('Trust it no more'),
-  [`GET ${ISSUERS}/:id/identities`]: get('Whom it knows as which user', IdentityList),
-  [`POST ${ISSUERS}/:id/identities`]: made('Tie one of its identities to a user', Identity),
-  [`DELETE ${ISSUERS}/:id/identities/:subject`]: ended('Untie it'),
+  'GET /api/v1/admin/issuers': get('Identity providers that the server trusts', IssuerList),
+  'POST /api/v1/admin/issuers': made('Trust an identity provider', Issuer),
+  'GET /api/v1/admin/issuers/:id': get('An identity provider', Issuer),
+  'DELETE /api/v1/admin/issuers/:id': ended('Trust it no more'),
+  'GET /api/v1/admin/issuers/:id/identities': get('Whom it knows as which user', IdentityList),
+  'POST /api/v1/admin/issuers/:id/identities': made(
+    'Tie one of its identities to a user',
+    Identity,
+  ),
+  'DELETE /api/v1/admin/issuers/:id/identities/:subject': ended('Untie it'),
   'GET /api/v1/admin/drift': get('How database and storage differ', DriftReport),
   'POST /api/v1/admin/drift': get('Put right what can be', DriftReport),
   'GET /api/v1/admin/jobs': get('Jobs of the server', JobList),
@@ -154,7 +157,7 @@ const ADMIN: Readonly<Record<string, RouteContract>> = {
   'POST /api/v1/admin/signing-keys/rotate': get('Let the next key sign', SigningKeyList),
 };
 
-const SERVICE: Readonly<Record<string, RouteContract>> = {
+const SERVICE = {
   'GET /healthz': get('Is it alive', Status),
   'GET /readyz': get('Can it work', Status),
   'GET /version': get('What it is', ServerVersion),
@@ -164,10 +167,14 @@ const SERVICE: Readonly<Record<string, RouteContract>> = {
   'GET /.well-known/oauth-authorization-server': get('RFC 8414', AuthorizationServer),
 };
 
+const TABLE = { ...TENANT, ...AUTH, ...ADMIN, ...SERVICE };
+
 /** Every route of the server by method and path, as fastify writes it. */
-export const ROUTES: Readonly<Record<string, RouteContract>> = {
-  ...TENANT,
-  ...AUTH,
-  ...ADMIN,
-  ...SERVICE,
+export const ROUTES: Readonly<Record<string, RouteContract>> = TABLE;
+
+/** What each route answers; undefined: nothing. */
+export type RouteAnswers = {
+  [R in keyof typeof TABLE]: (typeof TABLE)[R] extends { answer: infer A }
+    ? z.output<A>
+    : undefined;
 };

@@ -1,8 +1,9 @@
-import { http, HttpResponse } from 'msw';
+import { HttpResponse } from 'msw';
 import { setupServer } from 'msw/node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
-import type { Problem } from '../../../src/api/contract/problem.ts';
+import { Problem } from '../../../src/api/contract/problem.ts';
+import { answer, on } from '../../support/contract-handlers.ts';
 
 const SERVER = 'https://cloud.example/base';
 const TENANT = '434252dd-d83b-4b20-bf70-8a950ff875c4';
@@ -17,7 +18,7 @@ const client = () =>
 
 function problem(status: number, code: string, more: Partial<Problem> = {}) {
   const body = { type: `urn:cloud:${code}`, title: code, status, code, ...more };
-  return HttpResponse.json(body, {
+  return HttpResponse.json(Problem.parse(body), {
     status,
     headers: { 'content-type': 'application/problem+json' },
   });
@@ -33,9 +34,8 @@ describe('the typed client', () => {
     };
     let authorization: string | null = null;
     wire.use(
-      http.get(`${SERVER}/tenant/mount/info`, ({ request }) => {
+      answer(SERVER, 'GET /tenant/mount/info', info, (request) => {
         authorization = request.headers.get('authorization');
-        return HttpResponse.json(info);
       }),
     );
     expect(await client().mountInfo()).toEqual(info);
@@ -43,22 +43,22 @@ describe('the typed client', () => {
   });
 
   test('an API key is exchanged as a form, and never sent in a URL or a header', async () => {
+    const token = {
+      access_token: 'jwt',
+      token_type: 'Bearer' as const,
+      expires_in: 600,
+      scope: 'mount',
+    };
+    const sent: { url: string; authorization: string | null; form: string }[] = [];
     wire.use(
-      http.post(`${SERVER}/api/v1/auth/token`, async ({ request }) => {
-        expect(request.headers.get('authorization')).toBeNull();
-        expect(request.url).not.toContain('cloud_key');
-        const form = new URLSearchParams(await request.text());
-        expect(form.get('api_key')).toBe('cloud_key_x');
-        const token = {
-          access_token: 'jwt',
-          token_type: 'Bearer',
-          expires_in: 600,
-          scope: 'mount',
-        };
-        return HttpResponse.json(token);
+      answer(SERVER, 'POST /api/v1/auth/token', token, async (request) => {
+        const authorization = request.headers.get('authorization');
+        sent.push({ url: request.url, authorization, form: await request.text() });
       }),
     );
-    expect((await client().exchangeApiKey('cloud_key_x')).expires_in).toBe(600);
+    expect(await client().exchangeApiKey('cloud_key_x')).toEqual(token);
+    expect(sent).toMatchObject([{ url: `${SERVER}/api/v1/auth/token`, authorization: null }]);
+    expect(new URLSearchParams(sent[0]?.form).get('api_key')).toBe('cloud_key_x');
   });
 
   test.each([
@@ -74,15 +74,15 @@ describe('the typed client', () => {
     [HttpResponse.text('who are you', { status: 403 }), 'not-our-server', 4],
     [HttpResponse.json({ tenant_id: 'not a uuid' }, { status: 201 }), 'not-our-server', 5],
     [HttpResponse.redirect('https://elsewhere.example/', 302), 'not-our-server', 5],
-  ])('answer %# becomes %s with exit code %i', async (answer, code, exitCode) => {
-    wire.use(http.post(`${SERVER}/tenant/mount/credentials`, () => answer.clone()));
+  ])('answer %# becomes %s with exit code %i', async (response, code, exitCode) => {
+    wire.use(on(SERVER, 'POST /tenant/mount/credentials', () => response.clone()));
     const call = client().createMountCredential({ description: 'test' });
     await expect(call).rejects.toMatchObject({ code, exitCode });
   });
 
   test('what the server said is what a person reads, with the field', async () => {
     wire.use(
-      http.post(`${SERVER}/tenant/mount/credentials`, () =>
+      on(SERVER, 'POST /tenant/mount/credentials', () =>
         problem(422, 'invalid', { detail: 'The prefix must end with /.', field: 'prefix' }),
       ),
     );
@@ -96,13 +96,13 @@ describe('the typed client', () => {
     let reads = 0;
     let issued = 0;
     wire.use(
-      http.get(`${SERVER}/version`, () => {
+      on(SERVER, 'GET /version', () => {
         reads += 1;
         return reads === 1
           ? problem(503, 'unavailable')
           : HttpResponse.json({ name: 'cloud', version: '1.2.3' });
       }),
-      http.post(`${SERVER}/tenant/mount/credentials`, () => {
+      on(SERVER, 'POST /tenant/mount/credentials', () => {
         issued += 1;
         return problem(503, 'unavailable');
       }),
@@ -114,7 +114,7 @@ describe('the typed client', () => {
   });
 
   test('a cut connection is unreachable', async () => {
-    wire.use(http.post(`${SERVER}/tenant/mount/credentials`, () => HttpResponse.error()));
+    wire.use(on(SERVER, 'POST /tenant/mount/credentials', () => HttpResponse.error()));
     await expect(client().createMountCredential({})).rejects.toMatchObject({
       code: 'server-unreachable',
       exitCode: 5,
@@ -129,7 +129,7 @@ describe('the typed client', () => {
   });
 
   test('an interrupt ends a request that hangs', async () => {
-    wire.use(http.get(`${SERVER}/api/v1/auth/me`, () => new Promise<Response>(() => undefined)));
+    wire.use(on(SERVER, 'GET /api/v1/auth/me', () => new Promise<Response>(() => undefined)));
     const abort = new AbortController();
     const call = createApiClient({
       server: SERVER,
