@@ -26,8 +26,19 @@ export async function addTenant(
   client: Pick<ApiClient, 'createTenant'>,
   { slug, name, issueApiKey: issue_api_key, syncUrl: sync_url, region }: WantedTenant,
 ): Promise<CreatedTenant> {
-  const body = { slug, name, issue_api_key, sync_url, region };
-  const tenant = await client.createTenant(checked(CreateTenant, body, COMPLAINTS));
+  return createTenant(client, checkTenant({ slug, name, issue_api_key, sync_url, region }));
+}
+
+/** @throws AbortError `invalid-field` (2) */
+export function checkTenant(body: unknown): CreateTenant {
+  return checked(CreateTenant, body, COMPLAINTS);
+}
+
+export async function createTenant(
+  client: Pick<ApiClient, 'createTenant'>,
+  body: CreateTenant,
+): Promise<CreatedTenant> {
+  const tenant = await client.createTenant(body);
   if (tenant.api_key !== null) registerSecret(tenant.api_key);
   return tenant;
 }

@@ -35,7 +35,19 @@ export async function addToken(client: Tokens, wanted: WantedToken): Promise<Adm
     });
   }
   const body = { label, tenant: tenant ?? null, scopes, expires_in: toSeconds(lifeMs) };
-  return registered(await client.createAdminToken(checked(CreateAdminToken, body, COMPLAINTS)));
+  return createToken(client, checkToken(body));
+}
+
+/** @throws AbortError `invalid-field` (2) */
+export function checkToken(body: unknown): CreateAdminToken {
+  return checked(CreateAdminToken, body, COMPLAINTS);
+}
+
+export async function createToken(
+  client: Pick<ApiClient, 'createAdminToken'>,
+  body: CreateAdminToken,
+): Promise<AdminTokenWithSecret> {
+  return registered(await client.createAdminToken(body));
 }
 
 /** @throws AbortError `token-not-found` */

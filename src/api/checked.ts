@@ -15,7 +15,9 @@ export function checked<T>(
 ): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const field = String(parsed.error.issues[0]?.path[0] ?? '');
+  const [issue] = parsed.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const field = String(issue?.path[0] ?? unknown ?? '');
   throw new AbortError('invalid-field', complaints[field] ?? `The ${field} is not possible.`, {
     exitCode: ExitCode.usage,
     details: { field },

@@ -117,8 +117,8 @@ export class Output {
   }
 
   /**
-   * A secret that its owner asked to see, once: the only way past the redactor. For people the
-   * bare value on a line of its own, for programs `data` as it is, in TSV as a row.
+   * A secret that its owner asked to see, once: with `secrets` the only way past the redactor. For
+   * people the bare value on a line of its own, for programs `data` as it is, in TSV as a row.
    */
   secret(data: unknown, value: string): void {
     const { format, stdout } = this.options;
@@ -128,25 +128,26 @@ export class Output {
 
   /** Things of one kind: a table, TSV with a header, or a JSON array of objects; the same fields. */
   list<T>(items: readonly T[], view: View<T>): void {
+    if (this.options.format === 'table' && items.length === 0) this.note(view.empty);
+    else this.options.stdout.write(`${redact(this.#listed(items, view, this.tableWidth))}\n`);
+  }
+
+  /** The same past the redactor, as `secret`. Nothing is cut: half a secret is none. */
+  secrets<T>(items: readonly T[], view: View<T>): void {
+    this.options.stdout.write(`${this.#listed(items, view, Infinity)}\n`);
+  }
+
+  #listed<T>(items: readonly T[], view: View<T>, width: number): string {
     if (this.options.format === 'table') {
-      if (items.length === 0) this.note(view.empty);
-      else {
-        const { rows, columns } = toTable(view, items);
-        this.options.stdout.write(`${redact(formatTable(rows, columns, this.tableWidth))}\n`);
-      }
-      return;
+      const { rows, columns } = toTable(view, items);
+      return formatTable(rows, columns, width);
     }
-    const text = this.json
-      ? JSON.stringify(
-          items.map((item) => toRecord(view, item)),
-          null,
-          2,
-        )
-      : formatTsv(
-          items.map((item) => toTsvRow(view, item)),
-          tsvColumns(view),
-        );
-    this.options.stdout.write(`${redact(text)}\n`);
+    if (this.json) {
+      const records = items.map((item) => toRecord(view, item));
+      return JSON.stringify(records, null, 2);
+    }
+    const rows = items.map((item) => toTsvRow(view, item));
+    return formatTsv(rows, tsvColumns(view));
   }
 
   /** One of them: what `present` says for people, one row of TSV, or a flat JSON object. */

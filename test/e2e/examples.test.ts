@@ -37,6 +37,13 @@ beforeAll(async () => {
   }
   await writeFile(join(home, 'admin-token'), server.adminToken, { mode: 0o600 });
   await writeFile(join(home, 'key.txt'), server.apiKeyOf('acme'));
+  await writeFile(
+    join(home, 'tenants.ndjson'),
+    `{"tenant":{"slug":"globex","name":"Globex"}}
+{"tenant":{"slug":"initech","name":"Initech"}}
+{"token":{"label":"build","tenant":"initech","scopes":["mount:read"]}}
+`,
+  );
   await writeFile(join(home, 'password.txt'), `${PASSWORD}\n`);
   env = {
     PATH: `${programs}:${process.env['PATH'] ?? ''}`,
@@ -442,6 +449,8 @@ describe('what the help shows, played', { timeout: 300_000 }, () => {
         /acme/,
         { swap: { ' acme ': ' acme-three ' } },
       ],
+      ['cloud admin import tenants.ndjson --dry-run', /Would make 2; 1 there already/],
+      ['cloud admin import tenants.ndjson --output tsv > made.tsv', /Made 2; 1 there already/],
     ]);
     await beforehand('cloud admin tenant remove acme-two --yes');
     await playAll([

@@ -1,0 +1,30 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class AdminImport extends BaseCommand<typeof AdminImport> {
+  static override summary = 'Make the tenants and tokens of a list in a file.';
+  static override description =
+    'One JSON object a line: {"tenant":{"slug":"acme","name":"Acme"}} or {"token":{"label":"build","tenant":"acme"}}. What is there already is not changed. With a bad line nothing is made. New tokens are shown once, in the rows on stdout.';
+  static override args = {
+    file: Args.string({ description: 'File to read.', required: true }),
+  };
+  static override flags = {
+    'dry-run': Flags.boolean({ description: 'Only say what would be made.' }),
+  };
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> tenants.ndjson --dry-run',
+    '<%= config.bin %> <%= command.id %> tenants.ndjson --output tsv > made.tsv',
+  ];
+
+  override async run(): Promise<void> {
+    const { openAdminClient } = await import('../../admin/admin-client.ts');
+    const { importFile } = await import('../../admin/import.ts');
+    const { printImport } = await import('../../admin/present-import.ts');
+    const client = await openAdminClient(this.host, this.flags, this.signal);
+    const dryRun = this.flags['dry-run'];
+    const { rows, failure } = await importFile(client, this.args.file, { dryRun });
+    printImport(rows, this.out);
+    if (failure !== undefined) throw failure;
+  }
+}

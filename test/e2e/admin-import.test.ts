@@ -1,0 +1,155 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Imported } from '../../src/admin/import.ts';
+import { runCloud, type CloudRun } from '../support/run-cloud.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let cloud: (line: string) => Promise<CloudRun>;
+
+beforeAll(async () => {
+  server = await startTestServer({ tenants: ['acme', 'gone'] });
+  const env = {
+    PATH: process.env['PATH'],
+    CLOUD_HOME: join(server.dataFolder, 'client'),
+    CLOUD_SERVER: server.url,
+    CLOUD_ADMIN_TOKEN: server.adminToken,
+  };
+  cloud = (line) => runCloud(line.split(' '), { env, cwd: server.dataFolder });
+  expect((await cloud('admin tenant remove gone --yes')).exitCode).toBe(0);
+});
+afterAll(() => server.close());
+
+async function listed(name: string, lines: readonly (object | string)[]): Promise<string> {
+  const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
+  await writeFile(join(server.dataFolder, name), text.join('\r\n'));
+  return name;
+}
+
+const rowsOf = ({ stdout }: CloudRun): Imported[] => JSON.parse(stdout) as Imported[];
+const shortOf = (run: CloudRun): unknown[] =>
+  rowsOf(run).map(({ line, name, state }) => [line, name, state]);
+const everything = async (): Promise<string> =>
+  (await cloud('admin tenant list --json')).stdout +
+  (await cloud('admin token list --all --output tsv')).stdout.replaceAll(/\t[^\t]*Z\t/g, '\t');
+
+it('makes what is not there, once, and shows each token once', { timeout: 180_000 }, async () => {
+  const file = await listed('good.ndjson', [
+    { token: { label: 'build', tenant: 'globex', scopes: ['mount:read'], expires_in: 3600 } },
+    '',
+    { tenant: { slug: 'globex', name: 'Globex', issue_api_key: true } },
+    { tenant: { slug: 'acme', name: 'Another name' } },
+    { tenant: { slug: 'gone', name: 'Gone' } },
+    { token: { label: 'deploy', tenant: null, scopes: ['tenants'] } },
+  ]);
+  const before = await everything();
+  const dry = await cloud(`admin import ${file} --dry-run --json`);
+  expect([dry.exitCode, dry.stderr]).toEqual([0, '']);
+  expect(shortOf(dry)).toEqual([
+    [1, 'build', 'new'],
+    [3, 'globex', 'new'],
+    [4, 'acme', 'there'],
+    [5, 'gone', 'removed'],
+    [6, 'deploy', 'new'],
+  ]);
+  expect(await everything()).toBe(before);
+
+  const made = await cloud(`admin import ${file} --json`);
+  expect(made.exitCode, made.stderr).toBe(0);
+  const rows = rowsOf(made);
+  expect(rows.map(({ state }) => state)).toEqual(['made', 'made', 'there', 'removed', 'made']);
+  const [build, globex, , , deploy] = rows;
+  expect(build!.token).toMatch(/^cloud_key_\w{12}_/);
+  expect(globex!.token).toMatch(/^cloud_key_\w{12}_/);
+  expect(deploy!.token).toMatch(/^cloud_adm_\w{12}_/);
+  const asked = await fetch(`${server.url}/api/v1/admin/tenants`, {
+    headers: { authorization: `Bearer ${deploy!.token!}` },
+  });
+  expect(asked.status).toBe(200);
+
+  const after = await everything();
+  const again = await cloud(`admin import ${file} --output tsv`);
+  expect([again.exitCode, again.stderr]).toEqual([0, '\nMade 0; 5 there already.']);
+  expect(again.stdout.split('\n').slice(0, 2)).toEqual([
+    'line\tkind\tname\ttenant\tstate\tid\ttoken',
+    `1\ttoken\tbuild\tglobex\tthere\t${build!.id!}\t`,
+  ]);
+  expect(await everything()).toBe(after);
+});
+
+it('refuses a file with bad lines whole, and names them', async () => {
+  const file = await listed('bad.ndjson', [
+    { tenant: { slug: 'fresh', name: 'Fresh' } },
+    { tenant: { slug: 'Not A Slug', name: 'x' } },
+    '{"tenant":',
+    { tenant: { slug: 'login', name: 'Reserved' } },
+    { token: { label: 'x', tenant: 'acme', scopes: ['tenants'] } },
+    { token: { label: 'x', tenant: 'acme', lifetime: '30d' } },
+    { tenants: [] },
+    'null',
+  ]);
+  const before = await everything();
+  const run = await cloud(`admin import ${file}`);
+  expect([run.exitCode, run.stdout]).toEqual([2, '']);
+  expect(run.stderr.split('\n')).toEqual([
+    'Error: Nothing was made: 7 lines of bad.ndjson cannot be imported.',
+    expect.stringMatching(/^ {2}Line 2: A slug has/),
+    expect.stringMatching(/^ {2}Line 3: It is neither/),
+    '  Line 4: The slug login is reserved.',
+    '  Line 5: A token that is bound to a tenant cannot have tenants.',
+    '  Line 6: The lifetime is not possible.',
+    expect.stringMatching(/^ {2}Line 7: It is neither/),
+    expect.stringMatching(/^ {2}Line 8: It is neither/),
+  ]);
+
+  const unknown = await listed('unknown.ndjson', [
+    { tenant: { slug: 'fresh', name: 'Fresh' } },
+    { token: { label: 'x', tenant: 'nobody' } },
+    { token: { label: 'x', tenant: 'gone' } },
+    { token: { label: 'x', tenant: 'acme' } },
+    { token: { label: 'x', tenant: 'acme' } },
+  ]);
+  const checked = await cloud(`admin import ${unknown} --json`);
+  expect(checked.exitCode).toBe(2);
+  expect(JSON.parse(checked.stderr)).toMatchObject({
+    error: {
+      code: 'import-invalid',
+      details: {
+        lines: [
+          { line: 2, problem: 'There is no tenant nobody, here or at the server.' },
+          { line: 3, problem: 'The tenant gone is not active.' },
+          { line: 5, problem: 'Line 4 asks for it already.' },
+        ],
+      },
+    },
+  });
+  expect((await cloud('admin import nowhere.ndjson')).exitCode).toBe(2);
+  expect(await everything()).toBe(before);
+});
+
+it('prints what was made before the server refused, and goes on the next time', async () => {
+  const before = await cloud('admin tenant set acme --max-tokens 2 --json');
+  expect(before.exitCode, before.stderr).toBe(0);
+  const file = await listed(
+    'many.ndjson',
+    ['one', 'two', 'three'].map((label) => ({ token: { label, tenant: 'acme' } })),
+  );
+  const run = await cloud(`admin import ${file} --json`);
+  expect(run.exitCode).toBe(1);
+  const made = shortOf(run);
+  expect(rowsOf(run).every(({ token }) => token !== null)).toBe(true);
+  expect(JSON.parse(run.stderr)).toMatchObject({
+    error: { code: 'token-limit', details: { line: made.length + 1 } },
+  });
+  expect(made.length).toBeGreaterThan(0);
+  await cloud('admin tenant set acme --max-tokens default');
+  const rest = await cloud(`admin import ${file} --json`);
+  expect(shortOf(rest)).toEqual(
+    [1, 2, 3].map((line, index) => [
+      line,
+      ['one', 'two', 'three'][index],
+      line <= made.length ? 'there' : 'made',
+    ]),
+  );
+});
