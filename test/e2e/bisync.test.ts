@@ -32,7 +32,7 @@ it('cloud bisync syncs, plans, stops at the guard and does what is approved', as
   const done = await cloud('bisync', '--json', '--approve', error.details.planId);
   const lines = done.stdout.split('\n').map((line) => JSON.parse(line) as { type: string });
   expect(lines.map(({ type }) => type)).toEqual([
-    ...['scanning', 'planned', 'deleted', 'deleted', 'deleted', 'result'],
+    ...['scanning', 'snapshot', 'planned', 'deleted', 'deleted', 'deleted', 'result'],
   ]);
   expect(lines.at(-1)).toMatchObject({ counts: { deletedRemote: 3 }, exitCode: 0, state: 'idle' });
 }, 60_000);

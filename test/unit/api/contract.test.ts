@@ -116,6 +116,7 @@ it.each<[string, z.ZodMiniType, unknown]>([
       scopes_supported: [...SCOPES],
       response_types_supported: [],
       token_endpoint_auth_methods_supported: ['none'],
+      trusted_issuers: [],
       revocation_endpoint_auth_methods_supported: ['none'],
     },
   ],
