@@ -147,7 +147,7 @@ function tenantRow(line: number, wanted: string, found: Tenant | undefined): Imp
 /** By what the file calls them: a slug, an id or a former slug. */
 async function tenantsNamed(client: Client, wishes: readonly Wish[]): Promise<Map<string, Tenant>> {
   const { tenants } = await client.listTenants();
-  const named = new Map(
+  const named = new Map<string, Tenant>(
     tenants.flatMap((tenant) => [[tenant.slug, tenant] as const, [tenant.id, tenant] as const]),
   );
   const refs = wishes.map((wish) => ('tenant' in wish ? wish.tenant.slug : wish.token.tenant));

@@ -30,7 +30,7 @@ export const TENANT_DETAIL: View<TenantDetail> = {
     keys_active: ({ keys }) => keys.active,
     keys_inactive: ({ keys }) => keys.inactive,
     keys_pending: ({ keys }) => keys.pending,
-    ...fieldsNamed('tokens', 'members'),
+    ...fieldsNamed('tokens', 'members', 'my_role'),
   },
   columns: TENANTS.columns,
   empty: TENANTS.empty,

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { Shown } from './auth.ts';
+import { Role } from './scopes.ts';
 
 /** Letters, digits and hyphens, 3 to 40 characters, neither first nor last a hyphen. */
 export const SLUG = /^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$/;
@@ -69,8 +70,11 @@ export const CreatedTenant = z.extend(Tenant, {
 });
 export type CreatedTenant = z.infer<typeof CreatedTenant>;
 
+/** As what the caller acts in it, as the guards judge: a page need not know the rule. */
+const MyRole = { my_role: Role };
+
 /** `GET /api/v1/admin/tenants`, by slug. */
-export const TenantList = z.object({ tenants: z.array(Tenant) });
+export const TenantList = z.object({ tenants: z.array(z.extend(Tenant, MyRole)) });
 export type TenantList = z.infer<typeof TenantList>;
 
 /**
@@ -79,6 +83,7 @@ export type TenantList = z.infer<typeof TenantList>;
  * `tenant-not-found`; 409 `tenant-purging`.
  */
 export const TenantDetail = z.extend(Tenant, {
+  ...MyRole,
   policy_updated_at: z.nullable(z.string()),
   sync_url: z.nullable(z.string()),
   removed_at: z.nullable(z.string()),

@@ -1,11 +1,11 @@
 import type { Transaction } from 'kysely';
-import type { ChangeTenant, Tenant, TenantDetail } from '../../api/contract/admin.ts';
+import type { ChangeTenant, Tenant } from '../../api/contract/admin.ts';
 import type { Schema } from '../db/schema.ts';
 import { isUniqueViolation } from '../db/database-errors.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import { lockTenant, storedLimits } from './limits.ts';
 import { assertNotPurging, enforceAccess, type TenantPolicyDeps } from './tenant-policy.ts';
-import { requireTenant, showTenant } from './tenant-view.ts';
+import { requireTenant, showTenant, type ShownTenant } from './tenant-view.ts';
 import { assertFreeSlug, slugTaken } from './tenants.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function changeTenant(
   ref: string,
   change: ChangeTenant,
   actor: Actor,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   try {
     return await db.transaction().execute(async (transaction) => {
       const tenant = await lockedTenant(transaction, ref);
@@ -106,7 +106,7 @@ export function removeTenant(
   deps: TenantPolicyDeps,
   ref: string,
   actor: Actor,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   return setStatus(deps, ref, 'removed', actor);
 }
 
@@ -115,7 +115,7 @@ export function restoreTenant(
   deps: TenantPolicyDeps,
   ref: string,
   actor: Actor,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   return setStatus(deps, ref, 'active', actor);
 }
 
@@ -124,7 +124,7 @@ async function setStatus(
   ref: string,
   status: 'active' | 'removed',
   actor: Actor,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   const { db, clock } = deps;
   const now = new Date(clock.now()).toISOString();
   const { id } = await db.transaction().execute(async (transaction) => {

@@ -1,10 +1,10 @@
-import type { SetPolicy, TenantDetail } from '../../api/contract/admin.ts';
+import type { SetPolicy } from '../../api/contract/admin.ts';
 import { HttpProblem } from '../errors.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import { lockTenant } from './limits.ts';
 import type { TenantAccess } from './tenant-access.ts';
-import { mayUseBucket, requireTenant, showTenant } from './tenant-view.ts';
+import { mayUseBucket, requireTenant, showTenant, type ShownTenant } from './tenant-view.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
 
@@ -26,7 +26,7 @@ export async function setPolicy(
   ref: string,
   { policy, reason }: SetPolicy,
   actor: Actor,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   const { db, clock } = deps;
   const now = new Date(clock.now()).toISOString();
   const tenant = await db.transaction().execute(async (transaction) => {
@@ -54,7 +54,7 @@ export async function setPolicy(
 }
 
 /** After a change of policy or status was committed: tells clients, and sets the keys. */
-export async function enforceAccess(deps: TenantPolicyDeps, id: string): Promise<TenantDetail> {
+export async function enforceAccess(deps: TenantPolicyDeps, id: string): Promise<ShownTenant> {
   const { db, clock, bus, access } = deps;
   const tenant = await requireTenant(db, id);
   const policy = mayUseBucket(tenant) ? 'allowed' : 'denied';

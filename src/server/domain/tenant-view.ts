@@ -73,12 +73,15 @@ export function assertAllowed(tenant: Tenant | undefined): asserts tenant is Ten
   });
 }
 
+/** What is the same for whoever sees it. */
+export type ShownTenant = Omit<TenantDetail, 'my_role'>;
+
 /** With all that an administrator sees of it. */
 export async function showTenant(
   db: Kysely<Schema>,
   clock: Clock,
   tenant: Tenant,
-): Promise<TenantDetail> {
+): Promise<ShownTenant> {
   const { id } = tenant;
   const row = await db
     .selectFrom('tenants')

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import {
   ChangeTenant,
@@ -15,10 +15,10 @@ import { planPurge } from '../domain/purge-plan.ts';
 import { changeTenant, removeTenant, restoreTenant } from '../domain/tenant-changes.ts';
 import { setPolicy, type TenantPolicyDeps } from '../domain/tenant-policy.ts';
 import type { Purges } from '../domain/tenant-purge.ts';
-import { listTenants, requireTenant, showTenant } from '../domain/tenant-view.ts';
+import { listTenants, requireTenant, showTenant, type ShownTenant } from '../domain/tenant-view.ts';
 import { addTenant, type TenantDeps } from '../domain/tenants.ts';
 import { HttpProblem } from '../errors.ts';
-import { actorOf, type Guards } from '../plugins/authentication.ts';
+import { actorOf, principalOf, type Guards } from '../plugins/authentication.ts';
 
 const Params = z.object({ tenant: z.string() });
 type Params = z.infer<typeof Params>;
@@ -34,9 +34,10 @@ type Deps = TenantDeps & TenantPolicyDeps & { purges: Purges };
 
 export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): void {
   const onRequest = guards.administrator('tenants');
-  app.get(PATH, { onRequest }, async (): Promise<TenantList> => ({
-    tenants: await listTenants(deps.db),
-  }));
+  app.get(PATH, { onRequest }, async (request): Promise<TenantList> => {
+    const mine = myRole(request);
+    return { tenants: (await listTenants(deps.db)).map((tenant) => ({ ...tenant, ...mine })) };
+  });
   app.post<{ Body: CreateTenant }>(
     PATH,
     { onRequest, schema: { body: CreateTenant } },
@@ -50,31 +51,40 @@ export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): 
     ONE,
     { onRequest, schema: { params: Params } },
     async (request): Promise<TenantDetail> =>
-      showTenant(deps.db, deps.clock, await requireTenant(deps.db, request.params.tenant)),
+      asSeenBy(
+        request,
+        await showTenant(deps.db, deps.clock, await requireTenant(deps.db, request.params.tenant)),
+      ),
   );
   app.patch<{ Params: Params; Body: ChangeTenant }>(
     ONE,
     { onRequest, schema: { params: Params, body: ChangeTenant } },
     async (request): Promise<TenantDetail> =>
-      changeTenant(deps, request.params.tenant, request.body, actorOf(request)),
+      asSeenBy(
+        request,
+        await changeTenant(deps, request.params.tenant, request.body, actorOf(request)),
+      ),
   );
   app.put<{ Params: Params; Body: SetPolicy }>(
     `${ONE}/policy`,
     { onRequest, schema: { params: Params, body: SetPolicy } },
     async (request): Promise<TenantDetail> =>
-      setPolicy(deps, request.params.tenant, request.body, actorOf(request)),
+      asSeenBy(
+        request,
+        await setPolicy(deps, request.params.tenant, request.body, actorOf(request)),
+      ),
   );
   app.delete<{ Params: Params }>(
     ONE,
     { onRequest, schema: { params: Params } },
     async (request): Promise<TenantDetail> =>
-      removeTenant(deps, request.params.tenant, actorOf(request)),
+      asSeenBy(request, await removeTenant(deps, request.params.tenant, actorOf(request))),
   );
   app.post<{ Params: Params }>(
     `${ONE}/restore`,
     { onRequest, schema: { params: Params } },
     async (request): Promise<TenantDetail> =>
-      restoreTenant(deps, request.params.tenant, actorOf(request)),
+      asSeenBy(request, await restoreTenant(deps, request.params.tenant, actorOf(request))),
   );
   app.post<{ Params: Params; Querystring: PurgeQuery; Body: Purge | null }>(
     `${ONE}/purge`,
@@ -89,6 +99,18 @@ export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): 
       return deps.purges.begin(params.tenant, body.confirm, actorOf(request));
     },
   );
+}
+
+function asSeenBy(request: FastifyRequest, tenant: ShownTenant): TenantDetail {
+  return { ...tenant, ...myRole(request) };
+}
+
+/** Who comes this far is an owner or admin, and acts as such in every tenant: nothing to look up. */
+function myRole(request: FastifyRequest): Pick<TenantDetail, 'my_role'> {
+  const { role } = principalOf(request);
+  if (role === null)
+    throw new HttpProblem(403, 'administrator-needed', 'Only an administrator may do this.');
+  return { my_role: role };
 }
 
 function confirmationNeeded(): HttpProblem {

@@ -71,6 +71,9 @@ describe('adding a tenant', () => {
     expect(plain.api_key).toBeNull();
     const acme = await admin.createTenant({ slug: 'acme', name: 'Acme Inc.', issue_api_key: true });
     expect(acme).toMatchObject({ slug: 'acme', status: 'active', policy: 'allowed' });
+    expect(await admin.showTenant('acme')).toMatchObject({ my_role: 'owner' });
+    const listed = await admin.listTenants();
+    expect(listed.tenants.map(({ my_role: role }) => role)).toEqual(['owner', 'owner']);
     expect((await buckets(server)).toSorted()).toEqual(
       [acme.bucket_name, plain.bucket_name].toSorted(),
     );
