@@ -11,12 +11,12 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ tenants: ['events', 'works-events', 'works-seconds'] });
+  server = await startTestServer({ tenants: ['told', 'works-events', 'works-seconds'] });
 });
 afterAll(() => server.close());
 
 mountTest('a change made elsewhere shows by its event, long before the time is up', async () => {
-  const user = await openMountUser(server, 'events');
+  const user = await openMountUser(server, 'told');
   // Within this test only an event can make anything show.
   await updateConfiguration(user.host, (configuration) => {
     configuration.profiles = { mount: { hourly: { extends: 'fast', freshnessSeconds: 3600 } } };
