@@ -1,3 +1,4 @@
+import { giveBackMemory } from '../../platform/memory.ts';
 import { S3RequestError } from '../../s3/errors.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
 import { WATCH_COMMAND } from '../pair-lock.ts';
@@ -257,6 +258,7 @@ export class Watching {
     this.#setLane(withoutRclone);
     this.#planComparison();
     this.#ended(result, startedAt);
+    giveBackMemory();
   }
 
   #ended(result: BisyncResult, startedAt: number): void {
