@@ -19,6 +19,7 @@ const EXIT: Record<ServerStartError['code'], ExitCode> = {
   'database-foreign': ExitCode.needsPerson,
   'storage-unusable': ExitCode.needsPerson,
   'signing-key-locked': ExitCode.needsPerson,
+  'no-server': ExitCode.notSetUp,
   'backup-exists': ExitCode.usage,
   'backup-elsewhere': ExitCode.usage,
 };

@@ -16,6 +16,7 @@ export class ServerStartError extends Error {
     | 'database-foreign'
     | 'storage-unusable'
     | 'signing-key-locked'
+    | 'no-server'
     | 'backup-exists'
     | 'backup-elsewhere';
   readonly suggestions: string[];

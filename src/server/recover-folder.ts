@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { adminTokenFile } from '../api/contract/local-server.ts';
 import type { Clock } from '../platform/clock.ts';
 import { acquireLock } from '../platform/lock.ts';
@@ -6,6 +7,7 @@ import { useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open-database.ts';
 import { replaceLostToken, type ReplacedToken } from './domain/lost-token.ts';
+import { ServerStartError } from './errors.ts';
 import { filesIn, type ServerSettings } from './settings.ts';
 
 /**
@@ -17,6 +19,7 @@ export async function recoverFolder(
   clock: Clock,
 ): Promise<ReplacedToken> {
   await using opened = new AsyncDisposableStack();
+  mustBeServer(settings);
   await useDataFolder(settings.dataFolder);
   const running = await isRunning(settings, clock, opened);
   const { db } = await openDatabase(settings);
@@ -24,6 +27,14 @@ export async function recoverFolder(
   // A server that runs has done so, and must not get another version's schema.
   if (!running) await migrate(db, clock);
   return await replaceLostToken(db, clock, adminTokenFile(settings.dataFolder));
+}
+
+/** A mistyped folder must not become a new server's. A database elsewhere is its own witness. */
+function mustBeServer({ database, dataFolder }: ServerSettings): void {
+  if (database.kind !== 'sqlite' || existsSync(filesIn(dataFolder).database)) return;
+  throw new ServerStartError('no-server', `There is no server's data in ${dataFolder}.`, {
+    suggestions: ['Name its folder: cloud server recover --data DIR'],
+  });
 }
 
 async function isRunning(

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -248,6 +248,14 @@ describe('CLOUD_SERVER_ALLOWED_TENANTS', () => {
 });
 
 describe('an operator who has lost the last admin token', () => {
+  it('and mistypes the folder is told so, and nothing is made there', async () => {
+    const dataFolder = join(await folder(), 'mistyped');
+    const places = resolvePlaces({ CLOUD_HOME: dataFolder });
+    const settings = await readSettings({ env: {}, places }, { dataFolder });
+    await expect(recoverFolder(settings, systemClock)).rejects.toMatchObject({ code: 'no-server' });
+    await expect(access(dataFolder)).rejects.toThrow('ENOENT');
+  });
+
   it('gets another one from the folder, of a running and of a stopped server', async () => {
     const dataFolder = await folder();
     const env = { ...(await databaseEnvironment(dataFolder)) };
