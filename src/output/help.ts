@@ -1,4 +1,5 @@
 import { Help } from '@oclif/core/help';
+import { CommandPage } from './command-help.ts';
 import { wrap } from './format.ts';
 import { HELP_TOPICS } from './help-topics.ts';
 
@@ -16,6 +17,8 @@ const FIRST = [
 
 /** oclif's help, with a root page that fits on a screen. */
 export default class CloudHelp extends Help {
+  protected override CommandHelpClass = CommandPage;
+
   override formatRoot(): string {
     const { bin } = this.config;
     const { description } = this.config.pjson as { description?: string };

@@ -30,6 +30,21 @@ describe('the command line', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test("a command's help says in one line how it is called, and of each flag what it does not go with", async () => {
+    const { env } = await openWorkspace();
+    const { stdout: login } = await runCloud(['login', '--help'], { env });
+    expect(login).toContain('USAGE\n  $ cloud login [FLAGS]\n\n');
+    expect(login.replaceAll(/\n +/g, ' ')).toContain(
+      'Not with --username, --token-stdin, --no-issuer.',
+    );
+    expect(login.replaceAll(/\n +/g, ' ')).toContain('standard input. Only with --username.');
+    expect(login.split('Sign in: by a code in the browser')).toHaveLength(2);
+    const { stdout: resolve } = await runCloud(['conflicts', 'resolve', '--help'], { env });
+    expect(resolve).toContain(
+      '  $ cloud conflicts resolve [FILE...] --keep local|cloud|both|newer [FLAGS]\n',
+    );
+  });
+
   test.each([
     [['nonsense'], 127, 'unknown-command'],
     [['mount', '--bogus'], 2, 'usage'],

@@ -11,7 +11,7 @@ export default class CredentialsRotate extends BaseCommand<typeof CredentialsRot
       exclusive: ['context', 'server'],
     }),
     wait: Flags.integer({
-      description: 'Seconds to wait for mounts and watchers (60).',
+      description: 'Seconds to wait for mounts and watchers.',
       helpValue: 'SECONDS',
       min: 0,
       default: 60,
