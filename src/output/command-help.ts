@@ -42,7 +42,7 @@ function label(flag: Command.Flag.Any, indent: string): string {
 }
 
 /** What options come to when they stand beside the flag; longer, and little room is left for the words. */
-const OPTIONS_BESIDE = 20;
+const OPTIONS_BESIDE = 24;
 
 function valueOf(flag: Command.Flag.Any & { type: 'option' }): string {
   const options = flag.options?.join('|');
