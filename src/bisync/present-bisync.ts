@@ -1,4 +1,5 @@
-import { count, formatBytes, formatDuration } from '../output/format.ts';
+import { count, formatBytes, formatDuration, wrap } from '../output/format.ts';
+import type { Output } from '../output/output.ts';
 import type { BisyncResult, PlannedStep } from './result.ts';
 import type { ConflictRecord } from './run-context.ts';
 
@@ -6,12 +7,12 @@ import type { ConflictRecord } from './run-context.ts';
 const LISTED = 20;
 
 /** What a run did, or what a dry run would do, for people. */
-export function presentBisync(result: BisyncResult): string {
-  return result.dryRun ? presentPlan(result) : presentRun(result);
+export function presentBisync(result: BisyncResult, { tableWidth }: Output): string {
+  return result.dryRun ? presentPlan(result) : presentRun(result, tableWidth);
 }
 
-function presentRun(result: BisyncResult): string {
-  const lines = [headline(result)];
+function presentRun(result: BisyncResult, width: number): string {
+  const lines = [wrap(headline(result), width)];
   if (result.conflicts.length > 0) {
     lines.push('', `Both versions were kept of ${count(result.conflicts.length, 'file')}:`);
     lines.push(...listed(result.conflicts.map(conflictLine)));

@@ -52,7 +52,7 @@ export class Output {
     return columns === undefined || columns === 0 ? 80 : columns;
   }
 
-  /** Of a table: that of the terminal; in a pipe nothing is cut. */
+  /** Of a table or a sentence: that of the terminal; in a pipe nothing is cut or broken. */
   get tableWidth(): number {
     return this.options.stdout.isTTY === true ? this.width : Infinity;
   }
