@@ -7,9 +7,9 @@ import type { LockOwner } from '../platform/lock-held-error.ts';
 import { isRunning } from '../platform/processes.ts';
 import { readBaseline } from './baseline-file.ts';
 import { ACCESS_FILE } from './filters/own-files.ts';
-import { readJournal } from './journal.ts';
 import { readMarker, readRecord, readStatus, type PairRecord, type PairStatus } from './pair.ts';
 import { readMemory, type OpenConflict } from './pair-memory.ts';
+import { isCutOff, readLeftovers } from './recover.ts';
 import { runningWatcher } from './watch/watch-record.ts';
 
 /** What a folder pair's state folder says; the synced folder itself is not touched. */
@@ -21,8 +21,6 @@ export interface PairInspection {
   baseline: 'present' | 'missing' | 'damaged';
   /** How many files both sides agree on. */
   agreedFiles: number;
-  /** A run did not come to its end. */
-  unfinished: boolean;
   /** The process that syncs it now, or watches it: then the journal is what has been settled so far. */
   owner: LockOwner | undefined;
   openConflicts: OpenConflict[];
@@ -43,10 +41,9 @@ export async function inspectPairs(host: Host): Promise<PairInspection[]> {
 }
 
 async function inspectPair(folder: string): Promise<PairInspection> {
-  const [record, stored, journal, memory, status] = await Promise.all([
+  const [record, stored, memory, status] = await Promise.all([
     readRecord(folder),
     readBaseline(folder),
-    readJournal(folder),
     readMemory(folder),
     readStatus(folder),
   ]);
@@ -54,7 +51,6 @@ async function inspectPair(folder: string): Promise<PairInspection> {
     ...{ folder, record, status },
     baseline: stored.state,
     agreedFiles: stored.state === 'present' ? stored.entries.size : 0,
-    unfinished: journal.length > 0,
     owner: ownerOf(folder),
     openConflicts: memory.openConflicts,
   };
@@ -75,16 +71,19 @@ export interface RootInspection {
   accessFile: boolean;
   /** Those of `openConflicts` whose copy and original are both still there. */
   openConflicts: OpenConflict[];
+  /** A run or a watcher was cut off. A journal of what is settled, as a watcher leaves it, is none. */
+  unfinished: boolean;
 }
 
 export async function inspectRoot(
   { id, root }: PairRecord,
-  openConflicts: readonly OpenConflict[],
+  { folder, openConflicts }: Pick<PairInspection, 'folder' | 'openConflicts'>,
 ): Promise<RootInspection> {
+  const unfinished = await isCutOff(await readLeftovers(folder));
   const kind = await kindOf(root);
   if (kind !== 'folder') {
     const state = kind === 'missing' ? 'missing' : 'not-a-folder';
-    return { root: state, marker: 'missing', accessFile: false, openConflicts: [] };
+    return { root: state, marker: 'missing', accessFile: false, openConflicts: [], unfinished };
   }
   const marker = await readMarker(root);
   const still: OpenConflict[] = [];
@@ -97,6 +96,7 @@ export async function inspectRoot(
     marker: marker === undefined ? 'missing' : marker.pair === id ? 'ours' : 'of another pair',
     accessFile: (await kindOf(join(root, ACCESS_FILE))) === 'other',
     openConflicts: still,
+    unfinished,
   };
 }
 

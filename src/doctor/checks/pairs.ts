@@ -57,9 +57,9 @@ async function judgePair(facts: Facts, pair: PairInspection): Promise<Observatio
       }),
     ];
   }
-  const seen = await inspectRoot(record, pair.openConflicts);
+  const seen = await inspectRoot(record, pair);
   const rootTrouble = judgeRoot(facts, pair, record, seen);
-  const trouble = [...rootTrouble, ...judgeState(pair, root, rootTrouble.length > 0)];
+  const trouble = [...rootTrouble, ...judgeState(pair, root, seen, rootTrouble.length > 0)];
   if (seen.openConflicts.length > 0) trouble.push(conflicts(root, seen));
   if (trouble.length > 0) return trouble;
   if (pair.owner !== undefined) return [ok(`${root} is being synced now`)];
@@ -131,8 +131,9 @@ function anotherFolder(root: string): Cure {
 }
 
 function judgeState(
-  { baseline, unfinished, owner, status }: PairInspection,
+  { baseline, owner, status }: PairInspection,
   root: string,
+  { unfinished }: RootInspection,
   rootTrouble: boolean,
 ): Observation[] {
   if (owner !== undefined) return [];

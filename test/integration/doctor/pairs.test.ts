@@ -124,6 +124,9 @@ test('damage in the state of a pair is told, and which sync cures it', async () 
   lock.release();
   await sync();
   expect((await visit(host)).trouble).toEqual([]);
+  // What a watcher leaves that was ended in good order: all of it settled, to be folded in by the next run.
+  await writeFile(join(state, 'journal'), settledJournal(join(root, 'x.cloud-temporary')));
+  expect((await visit(host)).trouble).toEqual([]);
   // Between two changes a watcher's journal is what it has settled so far.
   await writeFile(join(state, 'journal'), '{"type":"put","path":"a.md","size":1,"md5":"0"}\n');
   await writeWatchRecord(state, {
@@ -158,3 +161,17 @@ test('the limit of watches is held against the number of folders', async () => {
   ]);
   expect((await visit(host, {}, limits('2'))).of('inotify')).toMatchObject([{ level: 'warning' }]);
 });
+
+/** Content was sent, and a temporary file got its name; both are settled. */
+function settledJournal(temporary: string): string {
+  const entry = { size: 1, md5: '0', etag: null };
+  return [
+    { type: 'put', path: 'a.md', size: 1, md5: '0' },
+    { type: 'settled', path: 'a.md', entry },
+    { type: 'temporary', file: temporary },
+    { type: 'placing', path: 'sub/c.md', temporary, changed: '1', entry },
+    { type: 'settled', path: 'sub/c.md', entry },
+  ]
+    .map((record) => `${JSON.stringify(record)}\n`)
+    .join('');
+}
