@@ -7,7 +7,8 @@ import { acquireLock } from '../platform/lock.ts';
 import { createS3Client } from '../s3/client.ts';
 import { readBaseline } from './baseline-file.ts';
 import type { BisyncOptions } from './options.ts';
-import { checkMarker, openPair, readPairs } from './pair.ts';
+import { checkMarker } from './marker.ts';
+import { openPair, readPairs, readRecord } from './pair.ts';
 import { isAgreed } from './plan.ts';
 import { scanBothSides } from './scan.ts';
 import { STATE_MEANINGS } from './states.ts';
@@ -45,7 +46,7 @@ export async function checkBothSides(
   });
   const s3 = createS3Client(access);
   try {
-    await checkMarker(pair, { mayBeNew: false });
+    await checkMarker(pair, await readRecord(pair.folder));
     const stored = await readBaseline(pair.folder);
     const baseline = stored.state === 'present' ? stored.entries : new Map<string, BaselineEntry>();
     const scan = await scanBothSides(

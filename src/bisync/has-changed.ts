@@ -2,7 +2,8 @@ import type { Host } from '../platform/host.ts';
 import { createS3Client, type S3Client } from '../s3/client.ts';
 import { storedState } from './locked-run.ts';
 import type { BisyncOptions } from './options.ts';
-import { checkMarker, openPair } from './pair.ts';
+import { checkMarker } from './marker.ts';
+import { openPair, readRecord } from './pair.ts';
 import { makePlan } from './plan.ts';
 import { quickScan } from './quick-scan.ts';
 import { mayBeQuick } from './take-scan.ts';
@@ -21,7 +22,7 @@ export async function hasChanged(
 ): Promise<boolean | undefined> {
   const { access, localRoot, gitignore = false, signal } = options;
   const pair = await openPair(host, access, localRoot);
-  await checkMarker(pair, { mayBeNew: false });
+  await checkMarker(pair, await readRecord(pair.folder));
   const { stored: baseline, leftovers } = await storedState(pair, { dryRun: true });
   const { folder } = pair;
   if (baseline === undefined) return undefined;

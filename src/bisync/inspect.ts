@@ -7,7 +7,8 @@ import type { LockOwner } from '../platform/lock-held-error.ts';
 import { isRunning } from '../platform/processes.ts';
 import { readBaseline } from './baseline-file.ts';
 import { ACCESS_FILE } from './filters/own-files.ts';
-import { readMarker, readRecord, readStatus, type PairRecord, type PairStatus } from './pair.ts';
+import { isMarkerOf, readMarker } from './marker.ts';
+import { readRecord, readStatus, type PairRecord, type PairStatus } from './pair.ts';
 import { readMemory, type OpenConflict } from './pair-memory.ts';
 import { isCutOff, readLeftovers } from './recover.ts';
 import { runningWatcher } from './watch/watch-record.ts';
@@ -76,9 +77,10 @@ export interface RootInspection {
 }
 
 export async function inspectRoot(
-  { id, root }: PairRecord,
+  record: PairRecord,
   { folder, openConflicts }: Pick<PairInspection, 'folder' | 'openConflicts'>,
 ): Promise<RootInspection> {
+  const { root } = record;
   const unfinished = await isCutOff(await readLeftovers(folder));
   const kind = await kindOf(root);
   if (kind !== 'folder') {
@@ -93,7 +95,8 @@ export async function inspectRoot(
   }
   return {
     root: 'there',
-    marker: marker === undefined ? 'missing' : marker.pair === id ? 'ours' : 'of another pair',
+    marker:
+      marker === undefined ? 'missing' : isMarkerOf(marker, record) ? 'ours' : 'of another pair',
     accessFile: (await kindOf(join(root, ACCESS_FILE))) === 'other',
     openConflicts: still,
     unfinished,

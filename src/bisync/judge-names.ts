@@ -9,7 +9,7 @@ import {
   unfitName,
   type NameRules,
 } from './name-rules.ts';
-import { MARKER } from './pair.ts';
+import { MARKER } from './marker.ts';
 import { isAgreed, type Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
 import type { Baseline, BaselineEntry, Listing, Version } from './versions.ts';

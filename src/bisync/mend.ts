@@ -8,7 +8,8 @@ import type { S3Client } from '../s3/client.ts';
 import { readBaseline } from './baseline-file.ts';
 import { ACCESS_CONTENT, ACCESS_FILE } from './filters/own-files.ts';
 import { hashStable } from './local-file.ts';
-import { readMarker, writeMarker, type PairRecord } from './pair.ts';
+import { isMarkerOf, readMarker, writeMarker } from './marker.ts';
+import type { PairRecord } from './pair.ts';
 import { placeAccessFile } from './prepare.ts';
 import { foldIn, readLeftovers } from './recover.ts';
 import { etagOf, type BaselineEntry } from './versions.ts';
@@ -49,7 +50,7 @@ export async function mendMarker(mending: Mending): Promise<number> {
 export async function mendLocalCheckFile(mending: Mending): Promise<void> {
   const { record } = mending;
   await locked(mending, async () => {
-    if ((await readMarker(record.root))?.pair !== record.id) throw notProven('its marker is gone');
+    if (!isMarkerOf(await readMarker(record.root), record)) throw notProven('its marker is gone');
     await writeFileAtomic(join(record.root, ACCESS_FILE), ACCESS_CONTENT, { mode: 0o644 });
   });
 }

@@ -36,16 +36,14 @@ const pairSchema = z.object({
   root: z.string(),
   tenant: z.string(),
   bucket: z.string(),
+  /** What the marker in the folder says besides the id (marker.ts). */
+  mark: z.string(),
   /** Whether the storage keeps conditions of writes, once probed; and where that was. */
   conditions: z.optional(
     z.object({ endpoint: z.string(), writes: z.boolean(), deletes: z.boolean() }),
   ),
 });
 export type PairRecord = z.infer<typeof pairSchema>;
-
-/** The marker inside the local root. */
-export const MARKER = '.cloud-pair.json';
-const markerSchema = z.object({ pair: z.string() });
 
 const statusSchema = z.object({
   state: z.enum(PAIR_STATES),
@@ -162,53 +160,28 @@ export async function readPairs(host: Host): Promise<PairRecord[]> {
 }
 
 export async function readRecord(folder: string): Promise<PairRecord | undefined> {
-  return parseJson(pairSchema, await readTextIfExists(join(folder, 'pair.json')));
+  return parseJson(pairSchema, await readTextIfExists(recordPath(folder)));
 }
 
-export async function writeRecord(pair: Pair, conditions: PairRecord['conditions']): Promise<void> {
+export async function writeRecord(
+  pair: Pair,
+  { mark, conditions }: { mark: string; conditions: PairRecord['conditions'] },
+): Promise<void> {
   const { id, root, tenant, bucket } = pair;
   const record: PairRecord = {
-    ...{ id, root, tenant, bucket },
+    ...{ id, root, tenant, bucket, mark },
     ...(conditions === undefined ? {} : { conditions }),
   };
-  await writeFileAtomic(join(pair.folder, 'pair.json'), `${JSON.stringify(record)}\n`);
+  await writeFileAtomic(recordPath(pair.folder), `${JSON.stringify(record)}\n`);
 }
 
-/**
- * Whether the local root still is the one of this pair. An unmounted disk or a swapped folder has
- * no marker, or another one. A pair that is new here has none yet.
- *
- * @throws AbortError `halted-marker-missing` (78)
- */
-export async function checkMarker(pair: Pair, options: { mayBeNew: boolean }): Promise<void> {
-  const marker = await readMarker(pair.root);
-  if (marker?.pair === pair.id || (marker === undefined && options.mayBeNew)) return;
-  const reason =
-    marker === undefined
-      ? `The folder marker ${MARKER} is missing in ${pair.root}`
-      : `The folder ${pair.root} was synced as another folder or with another bucket`;
-  throw rootIsAnother(pair, `${reason}; nothing was changed`);
+/** From here on the pair counts as new. */
+export function removeRecord(pair: Pair): Promise<void> {
+  return rm(recordPath(pair.folder), { force: true });
 }
 
-/** Which pair a folder says it is of; undefined when it does not say. */
-export async function readMarker(root: string): Promise<{ pair: string } | undefined> {
-  return parseJson(markerSchema, await readTextIfExists(join(root, MARKER)));
-}
-
-/** The local root is not, or not any more, the folder of this pair. `reason` is without a full stop. */
-export function rootIsAnother(pair: Pair, reason: string): AbortError {
-  return new AbortError('halted-marker-missing', `${reason}.`, {
-    exitCode: ExitCode.needsPerson,
-    suggestions: [
-      'Is its disk mounted, and is it the right folder?',
-      'If it is, this keeps what both sides have and deletes nothing: cloud bisync --resync',
-    ],
-    details: { root: pair.root, pairId: pair.id },
-  });
-}
-
-export async function writeMarker(pair: Pick<Pair, 'id' | 'root'>): Promise<void> {
-  await writeFileAtomic(join(pair.root, MARKER), `${JSON.stringify({ pair: pair.id })}\n`);
+function recordPath(folder: string): string {
+  return join(folder, 'pair.json');
 }
 
 export async function writeStatus(
@@ -256,7 +229,8 @@ export async function freshFolder(pair: Pair, name: string): Promise<string> {
   return path;
 }
 
-function parseJson<T>(schema: z.ZodMiniType<T>, text: string | undefined): T | undefined {
+/** Undefined for what is not there, and for what is damaged. */
+export function parseJson<T>(schema: z.ZodMiniType<T>, text: string | undefined): T | undefined {
   if (text === undefined) return undefined;
   try {
     return schema.safeParse(JSON.parse(text)).data;

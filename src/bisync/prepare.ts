@@ -6,7 +6,8 @@ import { isS3Failure } from '../s3/errors.ts';
 import { ACCESS_CONTENT, ACCESS_FILE, OWN_PREFIX } from './filters/own-files.ts';
 import { setBaselineAside } from './baseline-file.ts';
 import { readJournal, restartJournal } from './journal.ts';
-import { checkMarker, readRecord, writeMarker, writeRecord, type Pair } from './pair.ts';
+import { checkMarker, readMarker, writeMarker } from './marker.ts';
+import { readRecord, removeRecord, writeRecord, type Pair } from './pair.ts';
 import type { BisyncOptions } from './options.ts';
 
 export interface Ready {
@@ -34,40 +35,53 @@ export async function makeReady(
   const { permission } = options.access;
   const endpoint = withoutSpelling(options.access.endpoint);
   const record = await readRecord(pair.folder);
-  const isNew = record === undefined;
-  if (options.resync !== true) await checkMarker(pair, { mayBeNew: isNew });
-  const known = record?.conditions;
+  if (options.resync !== true) await checkMarker(pair, record);
   if (options.dryRun === true) {
-    return { prepared: !isNew, conditions: known ?? { writes: true, deletes: true } };
+    const conditions = record?.conditions ?? { writes: true, deletes: true };
+    return { prepared: record !== undefined, conditions };
   }
-  const isSetUp = !isNew && options.resync !== true;
-  if (isSetUp && known !== undefined && withoutSpelling(known.endpoint) === endpoint) {
+  const before = options.resync === true ? undefined : record;
+  const known = before?.conditions;
+  if (known !== undefined && withoutSpelling(known.endpoint) === endpoint) {
     return { prepared: true, conditions: known };
   }
   const readOnly = permission === 'ro';
-  if (isSetUp && readOnly) return { prepared: true, conditions: { writes: true, deletes: true } };
+  if (before !== undefined && readOnly) {
+    return { prepared: true, conditions: { writes: true, deletes: true } };
+  }
   const probed = readOnly
     ? undefined
     : { endpoint, ...(await probeConditions(around.s3, around.now)) };
   // Never for a known pair: a check file that is made here would vouch for a wrong bucket.
-  if (!isSetUp) await setUp(pair, around, { readOnly });
+  const mark = before?.mark ?? (await setUp(pair, around, { readOnly }));
   // A key that may only read cannot find out and need not; the first that may write will.
-  await writeRecord(pair, probed);
+  await writeRecord(pair, { mark, conditions: probed });
   return { prepared: true, conditions: probed ?? { writes: true, deletes: true } };
 }
 
-/** Makes a folder and a bucket a pair: the check file on both sides, and the marker. */
+/**
+ * Makes a folder and a bucket a pair: the check file on both sides, and the marker. A marker of this
+ * pair stays as it is: another machine may sync this very disk too.
+ *
+ * @returns the marker's `mark`
+ */
 async function setUp(
   pair: Pair,
   { s3, now }: { s3: S3Client; now: number },
   { readOnly }: { readOnly: boolean },
-): Promise<void> {
+): Promise<string> {
   if (!readOnly) await placeAccessFile(s3, now);
   await writeFileAtomic(join(pair.root, ACCESS_FILE), ACCESS_CONTENT, { mode: 0o644 });
   await forgetWhatWasAgreed(pair);
+  // Or a run that is cut off here would leave a record of another folder, and the next one would stop.
+  await removeRecord(pair);
+  const marker = await readMarker(pair.root);
+  if (marker?.pair === pair.id && marker.mark !== undefined) return marker.mark;
+  const mark = randomBytes(6).toString('hex');
   // After the baseline is gone, or a run that is cut off here would delete by it in a folder that is
   // not the one it was made in; before the record, or this pair would count as known without it.
-  await writeMarker(pair);
+  await writeMarker({ ...pair, mark });
+  return mark;
 }
 
 /** Puts the check file into the bucket, unless there is one. @throws S3RequestError */

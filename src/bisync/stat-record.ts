@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isErrno, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
 import type { Fingerprint } from './local-file.ts';
-import { MARKER } from './pair.ts';
+import { MARKER } from './marker.ts';
 
 /**
  * What the file system says about a file as long as nobody touches it: inode, size, modification

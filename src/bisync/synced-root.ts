@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isErrno } from '../platform/atomic-file.ts';
-import { rootIsAnother, type Pair } from './pair.ts';
+import { rootIsAnother } from './marker.ts';
+import type { Pair } from './pair.ts';
 import { pathInside } from './safe-path.ts';
 
 /**

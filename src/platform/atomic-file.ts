@@ -48,12 +48,17 @@ function uniqueSuffix(): string {
     .padStart(12, '0');
 }
 
-/** Makes a rename or an unlink in `folder` durable. Windows has no such call and needs none. */
+/**
+ * Makes a rename or an unlink in `folder` durable, where its file system can: some network and FUSE ones
+ * refuse the call (fsync(2): EINVAL), and Windows has none. What was done there is done all the same.
+ */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
+  } catch (error) {
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
   } finally {
     await handle.close();
   }

@@ -100,7 +100,13 @@ mountTest('a mount that hangs, and a synced folder on it, hang nothing', async (
   const user = await openMountUser(server, 'wedged');
   const record = await user.mount();
   // As if a folder on a dead file server had been synced.
-  const pair = { id: '0123456789abcdef', root: join(user.folder, 'x'), tenant: 't', bucket: 'b' };
+  const pair = {
+    id: '0123456789abcdef',
+    root: join(user.folder, 'x'),
+    tenant: 't',
+    bucket: 'b',
+    mark: 'm',
+  };
   const state = join(user.host.places.state, 'pairs', pair.id);
   await mkdir(state, { recursive: true, mode: 0o700 });
   await writeFile(join(state, 'pair.json'), JSON.stringify(pair));

@@ -113,17 +113,29 @@ export class FolderWatches implements LocalChanges {
     const path = below(folder, name.toString());
     this.#options.onHint(path);
     if (type !== 'rename') return;
+    // As inotify says that the watched folder itself went.
+    const own = folder === '' ? this.#options.root : folder;
+    const mayBeItself = name.toString() === basename(own);
     const look = async (): Promise<void> => {
       // It came or went, and may be a folder.
       await this.#look(path);
-      // Or the folder itself went, as inotify says it; a new one may have its name by now, and even its
-      // inode, but not its watch.
-      if (name.toString() === basename(folder)) {
+      if (!mayBeItself) return;
+      // What has the place of the root by now is a comparison's to judge, which halts before a wrong folder.
+      if (folder === '') await this.#lookAtRoot();
+      else {
+        // A new one may have its name by now, and even its inode, but not its watch.
         this.#drop(folder);
         await this.#look(folder);
       }
     };
     this.#next(look).catch((error: unknown) => this.#options.onFailure(error));
+  }
+
+  async #lookAtRoot(): Promise<void> {
+    const identity = await this.#identityOf('');
+    if (identity === undefined || identity !== this.#folders.get('')?.identity) {
+      this.#options.onLost();
+    }
   }
 
   async #look(path: string): Promise<void> {

@@ -22,12 +22,13 @@ async function open<W extends Watches>(
   await before(root);
   const hints = new Set<string>();
   const gone: string[] = [];
+  const lost: true[] = [];
   const options: LocalChangesOptions = {
     root,
     ignores: (path) => path.split('/').includes('node_modules'),
     onHint: (path) => hints.add(path),
     onGone: (path) => gone.push(path),
-    onLost: () => undefined,
+    onLost: () => lost.push(true),
     onFailure: (error) => {
       throw error;
     },
@@ -42,7 +43,7 @@ async function open<W extends Watches>(
     await mkdir(join(root, path, '..'), { recursive: true });
     await writeFile(join(root, path), 'x');
   };
-  return { root, hints, gone, watches, write };
+  return { root, hints, gone, lost, watches, write };
 }
 
 const told = (hints: Set<string>, ...paths: string[]): Promise<void> =>
@@ -107,5 +108,20 @@ it.runIf(process.platform === 'linux')(
     await writeFile(join(root, 'a/b/1.md'), 'x');
     await watches.rescan();
     await told(hints, 'a/b/1.md');
+  },
+);
+
+it.runIf(process.platform === 'linux')(
+  'another folder in the place of the root is noticed, and watched after a rescan',
+  async () => {
+    const { root, hints, lost, watches, write } = await open(FolderWatches);
+    onTestFinished(() => rm(`${root}.old`, { recursive: true, force: true }));
+    await mkdir(join(root, 'inside'));
+    await rename(root, `${root}.old`);
+    await mkdir(root);
+    await vi.waitFor(() => expect(lost).not.toEqual([]), 30_000);
+    await watches.rescan();
+    await write('new.md');
+    await told(hints, 'new.md');
   },
 );

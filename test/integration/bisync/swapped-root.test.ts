@@ -75,3 +75,24 @@ it('a root that goes away ends the run in the same way', async () => {
   await rename(`${laptop.root}.disk`, laptop.root);
   expect((await laptop.sync()).counts).toMatchObject({ downloaded: 1, deletedRemote: 0 });
 }, 30_000);
+
+it('of two disks that take turns at one place, each is only taken for itself', async () => {
+  const [first, second] = [`${laptop.root}.first`, `${laptop.root}.second`];
+  await rename(laptop.root, first);
+  await mkdir(laptop.root);
+  await laptop.sync({ resync: true });
+  await bucket.put('f1.md', 'an edit that came to the second disk only');
+  await bucket.put('theirs.md', 'and a new file');
+  await laptop.sync();
+  await rename(laptop.root, second);
+  await rename(first, laptop.root);
+  await expect(laptop.sync()).rejects.toMatchObject(HALTED);
+  expect(await bucket.get('f1.md')).toBe('an edit that came to the second disk only');
+  expect(await bucket.get('theirs.md')).toBe('and a new file');
+  await rename(laptop.root, first);
+  await rename(second, laptop.root);
+  expect(await laptop.sync()).toMatchObject({
+    exitCode: 0,
+    counts: { uploaded: 0, downloaded: 0, deletedRemote: 0, conflicts: 0 },
+  });
+}, 30_000);

@@ -16,7 +16,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
-import { MARKER, type Pair } from '../../../src/bisync/pair.ts';
+import { MARKER } from '../../../src/bisync/marker.ts';
+import type { Pair } from '../../../src/bisync/pair.ts';
 import { quickScan, recordOf } from '../../../src/bisync/quick-scan.ts';
 import {
   fileSystemTime,

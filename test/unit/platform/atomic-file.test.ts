@@ -1,8 +1,13 @@
-import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { isErrno, readTextIfExists, writeFileAtomic } from '../../../src/platform/atomic-file.ts';
+import {
+  isErrno,
+  readTextIfExists,
+  syncFolder,
+  writeFileAtomic,
+} from '../../../src/platform/atomic-file.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
 const source = new URL('../../../src/platform/atomic-file.ts', import.meta.url).href;
@@ -71,3 +76,13 @@ test('readTextIfExists tells absence from trouble', async () => {
   expect(await readTextIfExists(join(root, 'none'))).toBeUndefined();
   await expect(readTextIfExists(root)).rejects.toSatisfy((error) => isErrno(error, 'EISDIR'));
 });
+
+test.runIf(process.platform === 'linux')(
+  'a file system that cannot sync a folder is no failure',
+  async () => {
+    const proc = await open('/proc', 'r');
+    await expect(proc.sync()).rejects.toThrow('EINVAL');
+    await proc.close();
+    await syncFolder('/proc');
+  },
+);
