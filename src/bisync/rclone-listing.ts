@@ -81,8 +81,13 @@ async function seedWorkdir(
     { size: ACCESS_CONTENT.length, md5: createHash('md5').update(ACCESS_CONTENT).digest('hex') },
   ];
   const text = formatListing([accessFile, ...options.baseline], host.clock.now());
-  const session = `${sessionPart(options.pair.root)}..${sessionPart(`${remoteName}:${options.access.bucket}`)}`;
-  const files = [1, 2].map((number) => join(workdir, `${session}.path${number}.lst`));
+  const remote = sessionPart(`${remoteName}:${options.access.bucket}`);
+  const sessions = localNames(options.pair.root, host).map(
+    (name) => `${sessionPart(name)}..${remote}`,
+  );
+  const files = sessions.flatMap((session) =>
+    [1, 2].map((number) => join(workdir, `${session}.path${number}.lst`)),
+  );
   const { text: rules } = await rcloneRules(filter.rules, leftOut);
   // Nothing of lasting worth: the folder is thrown away before each run, so no fsync.
   await Promise.all([
@@ -90,6 +95,22 @@ async function seedWorkdir(
     writeFile(join(workdir, 'filters'), rules, { mode: 0o600 }),
   ]);
   return workdir;
+}
+
+/**
+ * On Windows rclone shows `：` as `:`, since it would write a `:` so; of a name with a real `：`, which
+ * is usual in Chinese and Japanese, the listing would then say that it is not there.
+ */
+function exactNames({ platform }: Pick<Host, 'platform'>): NodeJS.ProcessEnv {
+  return platform === 'win32' ? { RCLONE_LOCAL_ENCODING: 'Slash,Dot' } : {};
+}
+
+/**
+ * What rclone may call the local folder (`FsPath` of rclone's `bilib`): by its path alone, unless it
+ * is told how to write names there; then by `local:` and the path, which on Windows is a long one.
+ */
+function localNames(root: string, { platform }: Pick<Host, 'platform'>): string[] {
+  return platform === 'win32' ? [`local:${root}`, `local://?/${root}`] : [root];
 }
 
 /** How rclone names its listings: `CanonicalPath` of rclone's `bilib`, whose `\s` is ASCII only. */
@@ -109,7 +130,7 @@ async function runDryRun(
     workdir: at.workdir,
     filterFrom: join(at.workdir, 'filters'),
   });
-  const env = rcloneEnvironment(host.env, keys);
+  const env = { ...rcloneEnvironment(host.env, keys), ...exactNames(host) };
   const more = signal === undefined ? {} : { signal };
   return runRclone(rclone, argv, { env, silenceMs, until: isListed, ...more });
 }
