@@ -1,7 +1,7 @@
 import type { ApiKey, ApiKeyWithSecret } from '../api/contract/api-keys.ts';
 import type { AuthSession } from '../api/contract/auth.ts';
 import type { Output } from '../output/output.ts';
-import { count, shortTime } from '../output/format.ts';
+import { count, shortDate, shortTime } from '../output/format.ts';
 import { formatFields } from '../output/table.ts';
 import { fieldsNamed, type View } from '../output/view.ts';
 import type { RotatedApiKey } from './api-keys.ts';
@@ -47,10 +47,10 @@ export const API_KEYS: View<ApiKey> = {
   columns: [
     { title: 'ID', show: shortId },
     { key: 'label', title: 'LABEL' },
-    { key: 'key', title: 'KEY' },
-    { key: 'tenant', title: 'TENANT' },
+    { key: 'key', title: 'KEY', ifRoom: true },
+    { key: 'tenant', title: 'TENANT', ifRoom: true },
     { key: 'scopes', title: 'SCOPES' },
-    { key: 'expires_at', title: 'ENDS' },
+    { title: 'ENDS', show: ({ expires_at: time }) => shortDate(time) },
     { title: 'LAST USED', show: ({ last_used_at: time }) => shortTime(time ?? 'never') },
   ],
   empty: 'There is no API key.',

@@ -1,11 +1,16 @@
-import type { MountCredentialWithSecret } from '../api/contract/mount.ts';
+import type { MountCredential, MountCredentialWithSecret } from '../api/contract/mount.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { isS3Failure } from '../s3/errors.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
-import { bucketKeyLock, endBucketKeyIfThere, storeBucketKey } from '../session/bucket-key.ts';
+import {
+  bucketKeyLock,
+  endBucketKeyIfThere,
+  issueBucketKey,
+  storeBucketKey,
+} from '../session/bucket-key.ts';
 import { notSetUp, storedBucketKey, toBucketAccess, type Session } from '../session/open.ts';
 
 export interface RotateDeps {
@@ -61,10 +66,13 @@ export async function rotateBucketKey(
   try {
     const stored = await storedBucketKey(secrets, context.name);
     if (stored?.tenant_id !== context.tenant.id) throw notSetUp();
-    const unfinished = await predecessorOf(session, stored.id);
+    const { credentials } = await api.listMountCredentials();
+    const unfinished = predecessorOf(credentials, stored.id);
     if (unfinished === undefined) {
       oldId = stored.id;
-      current = await api.rotateMountCredential(stored.id);
+      // One that was revoked elsewhere cannot be replaced, and what runs here wants another one.
+      const isGone = credentials.every(({ id }) => id !== stored.id);
+      current = isGone ? await issueBucketKey(session) : await api.rotateMountCredential(stored.id);
       report('issued');
       await verified(toBucketAccess(context, current), deps);
       report('verified');
@@ -94,8 +102,7 @@ export async function rotateBucketKey(
 }
 
 /** The key whose place this one has taken and that is still there, from a rotation that was cut off. */
-async function predecessorOf({ api }: Session, id: string): Promise<string | undefined> {
-  const { credentials } = await api.listMountCredentials();
+function predecessorOf(credentials: readonly MountCredential[], id: string): string | undefined {
   const before = credentials.find((each) => each.id === id)?.replaces ?? undefined;
   return credentials.some((each) => each.id === before) ? before : undefined;
 }

@@ -2,16 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { RESERVED_SLUGS, type CreateTenant } from '../api/contract/admin.ts';
 import type { CreateAdminToken } from '../api/contract/admin-tokens.ts';
 import { INSTANCE_SCOPES } from '../api/contract/scopes.ts';
+import type { AddMember, CreateUser } from '../api/contract/users.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count } from '../output/format.ts';
 import { isErrno } from '../platform/atomic-file.ts';
 import { checkTenant } from './tenants.ts';
 import { checkToken } from './tokens.ts';
+import { checkListedUser } from './users.ts';
 
-/** What one line asks for: the body of the request that makes it. */
-export type Wish =
-  { line: number; tenant: CreateTenant } | { line: number; token: CreateAdminToken };
+/** One thing that a line asks for: the body of the request that makes it. */
+export type Wish = { line: number } & (
+  | { kind: 'tenant'; tenant: CreateTenant }
+  | { kind: 'user'; user: ListedUser }
+  | { kind: 'member'; tenantRef: string; member: AddMember }
+  | { kind: 'token'; token: CreateAdminToken }
+);
+
+/** A user as a list names it, `memberships` aside: those are wishes of their own. */
+export type ListedUser = Omit<CreateUser, 'password'>;
 
 export interface BadLine {
   line: number;
@@ -19,8 +28,8 @@ export interface BadLine {
 }
 
 /**
- * Reads a list of tenants and tokens, one JSON object a line: `{"tenant": …}` or `{"token": …}`.
- * Empty lines are skipped.
+ * Reads a list of tenants, users and tokens, one JSON object a line: `{"tenant": …}`, `{"user": …}` or
+ * `{"token": …}`. Empty lines are skipped. What a user belongs to stands in its line.
  *
  * @throws AbortError `import-unreadable` (2)
  */
@@ -29,9 +38,9 @@ export async function readImport(path: string): Promise<{ wishes: Wish[]; bad: B
   const bad: BadLine[] = [];
   for (const [index, text] of (await readText(path)).split('\n').entries()) {
     if (text.trim() === '') continue;
-    const wish = wishOf(text, index + 1);
-    if ('problem' in wish) bad.push(wish);
-    else wishes.push(wish);
+    const asked = wishesOf(text, index + 1);
+    if ('problem' in asked) bad.push(asked);
+    else wishes.push(...asked);
   }
   return { wishes, bad };
 }
@@ -63,15 +72,26 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function wishOf(text: string, line: number): Wish | BadLine {
+const KINDS = ['tenant', 'user', 'token'] as const;
+type Kind = (typeof KINDS)[number];
+
+function wishesOf(text: string, line: number): Wish[] | BadLine {
   const entry = entryOf(text);
-  if (entry === undefined)
-    return { line, problem: 'It is neither {"tenant":{…}} nor {"token":{…}}.' };
+  if (entry === undefined) {
+    return { line, problem: 'It is none of {"tenant":{…}}, {"user":{…}} and {"token":{…}}.' };
+  }
   const [kind, body] = entry;
   try {
-    return kind === 'tenant'
-      ? { line, tenant: unreserved(checkTenant(body)) }
-      : { line, token: fitting(checkToken(body)) };
+    if (kind === 'tenant') return [{ line, kind, tenant: unreserved(checkTenant(body)) }];
+    if (kind === 'token') return [{ line, kind, token: fitting(checkToken(body)) }];
+    const { memberships, ...user } = checkListedUser(body);
+    return [
+      { line, kind, user },
+      ...memberships.map(({ tenant, role }): Wish => {
+        const member = { user: user.username, role };
+        return { line, kind: 'member', tenantRef: tenant, member };
+      }),
+    ];
   } catch (error) {
     if (error instanceof AbortError) return { line, problem: error.message };
     throw error;
@@ -79,7 +99,7 @@ function wishOf(text: string, line: number): Wish | BadLine {
 }
 
 /** The only key of the object on a line, and what is under it. */
-function entryOf(text: string): ['tenant' | 'token', unknown] | undefined {
+function entryOf(text: string): [Kind, unknown] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -88,8 +108,8 @@ function entryOf(text: string): ['tenant' | 'token', unknown] | undefined {
   }
   const [entry, ...more]: [string, unknown][] = Object.entries(value ?? {});
   if (entry === undefined || more.length > 0) return undefined;
-  const [kind, body] = entry;
-  return kind === 'tenant' || kind === 'token' ? [kind, body] : undefined;
+  const kind = KINDS.find((each) => each === entry[0]);
+  return kind === undefined ? undefined : [kind, entry[1]];
 }
 
 function unreserved(tenant: CreateTenant): CreateTenant {

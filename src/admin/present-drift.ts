@@ -1,4 +1,5 @@
 import type { DriftFinding } from '../api/contract/drift.ts';
+import type { Output } from '../output/output.ts';
 import { fieldsNamed, type View } from '../output/view.ts';
 
 const MEANINGS: Record<DriftFinding['kind'], string> = {
@@ -11,16 +12,23 @@ const MEANINGS: Record<DriftFinding['kind'], string> = {
   'key-should-be-active': 'key that should be active',
 };
 
-export const DRIFT: View<DriftFinding> = {
+const DRIFT: View<DriftFinding> = {
   fields: fieldsNamed('kind', 'tenant', 'name', 'fix', 'fixed', 'note'),
-  columns: [
-    { title: 'WHAT', show: ({ kind }) => MEANINGS[kind] },
-    { key: 'tenant', title: 'TENANT' },
-    { key: 'name', title: 'NAME' },
-    { title: 'CURE', show: cureOf },
-  ],
+  columns: [],
   empty: 'Database and storage agree.',
 };
+
+/** For people two lines each: a name that is cut, or half a remedy, would be of no use. */
+export function printDrift(findings: readonly DriftFinding[], out: Output): void {
+  if (out.options.format !== 'table' || findings.length === 0) out.list(findings, DRIFT);
+  else for (const finding of findings) out.line(lineOf(finding, out));
+}
+
+function lineOf(finding: DriftFinding, out: Output): string {
+  const { kind, tenant, name } = finding;
+  const of = tenant === null ? '' : ` (${tenant})`;
+  return `${out.style('bold', MEANINGS[kind])}${of}: ${cureOf(finding)}\n  ${name}`;
+}
 
 function cureOf({ fix, fixed, note }: DriftFinding): string {
   if (fixed === true) return 'done';

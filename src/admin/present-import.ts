@@ -1,24 +1,32 @@
 import type { Output } from '../output/output.ts';
 import { fieldsNamed, type View } from '../output/view.ts';
-import type { Imported } from './import.ts';
+import type { Imported } from './import-compare.ts';
 
 const IMPORTED: View<Imported> = {
-  fields: fieldsNamed('line', 'kind', 'name', 'tenant', 'state', 'id', 'token'),
+  fields: fieldsNamed('line', 'kind', 'name', 'tenant', 'state', 'id', 'token', 'password'),
   columns: [
     { key: 'line', title: 'LINE', align: 'right' },
     { key: 'kind', title: 'KIND' },
     { key: 'name', title: 'NAME' },
-    { title: 'FOR', show: ({ tenant }) => tenant ?? 'the server' },
+    { title: 'FOR', show: forWhom },
     { key: 'state', title: 'STATE' },
-    { title: 'TOKEN', show: ({ token }) => token },
   ],
   empty: 'The file asks for nothing.',
 };
 
-/** The rows on stdout, with the new tokens; what it came to on stderr. */
+function forWhom({ kind, tenant }: Imported): string {
+  // Of a tenant its name says it.
+  if (kind === 'tenant' || kind === 'user') return '';
+  return tenant ?? 'the server';
+}
+
+/** The rows on stdout, with what is secret and new; what it came to on stderr. */
 export function printImport(rows: readonly Imported[], out: Output): void {
-  if (rows.some(({ token }) => token !== null)) out.secrets(rows, IMPORTED);
-  else out.list(rows, IMPORTED);
+  const secrets = rows.filter((row) => secretOf(row) !== null);
+  const forPeople = out.options.format === 'table';
+  if (forPeople || secrets.length === 0) out.list(rows, IMPORTED);
+  else out.secrets(rows, IMPORTED);
+  if (forPeople) printSecrets(secrets, out);
   const number = (wanted: Imported['state']): number =>
     rows.filter(({ state }) => state === wanted).length;
   const fresh = number('new');
@@ -26,7 +34,19 @@ export function printImport(rows: readonly Imported[], out: Output): void {
   const there = rows.length - fresh - made;
   if (fresh > 0) out.note(`\nWould make ${fresh}; ${there} there already. Nothing was changed.`);
   else if (rows.length > 0) out.note(`\nMade ${made}; ${there} there already.`);
-  if (rows.some(({ token }) => token !== null)) {
-    out.note('The tokens are shown this once. Effective immediately.');
+  if (secrets.length > 0) {
+    out.note('Tokens and passwords are shown this once. Effective immediately.');
   }
+}
+
+/** Below the table, where a narrow terminal cuts none of them. */
+function printSecrets(rows: readonly Imported[], out: Output): void {
+  for (const row of rows) {
+    out.line(`\n${row.kind} ${row.name} (line ${row.line}):`);
+    out.secret(row, secretOf(row) ?? '');
+  }
+}
+
+function secretOf({ token, password }: Imported): string | null {
+  return token ?? password;
 }

@@ -13,9 +13,9 @@ export const TENANTS: View<Tenant> = {
     { key: 'slug', title: 'SLUG' },
     { key: 'name', title: 'NAME' },
     { title: 'STATUS', show: stateOf },
-    { key: 'bucket_name', title: 'BUCKET' },
-    { key: 'region', title: 'REGION' },
-    { key: 'created_at', title: 'CREATED' },
+    { key: 'bucket_name', title: 'BUCKET', ifRoom: true },
+    { key: 'region', title: 'REGION', ifRoom: true },
+    { key: 'created_at', title: 'CREATED', ifRoom: true },
   ],
   empty: 'There are no tenants yet.',
 };

@@ -1,5 +1,5 @@
 import type { AdminToken, AdminTokenWithSecret } from '../api/contract/admin-tokens.ts';
-import { shortTime } from '../output/format.ts';
+import { shortDate, shortTime } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
 import { fieldsNamed, toRecord, type View } from '../output/view.ts';
@@ -13,7 +13,7 @@ export const TOKENS: View<AdminToken> = {
     { key: 'id', title: 'ID' },
     { key: 'label', title: 'LABEL' },
     { title: 'FOR', show: ({ tenant }) => tenant ?? 'the server' },
-    { key: 'last4', title: 'LAST 4' },
+    { key: 'last4', title: 'LAST 4', ifRoom: true },
     { title: 'LAST USED', show: (token) => shortTime(token.last_used_at ?? 'never') },
     { title: 'UNTIL', show: untilWhen },
   ],
@@ -21,7 +21,7 @@ export const TOKENS: View<AdminToken> = {
 };
 
 function untilWhen({ state, expires_at: at }: AdminToken): string {
-  return state === 'active' ? shortTime(at) : state;
+  return state === 'active' ? shortDate(at) : state;
 }
 
 /** The token alone on stdout, so that it can be piped; the rest on stderr. */

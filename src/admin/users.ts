@@ -1,6 +1,16 @@
 import type { ApiClient } from '../api/client.ts';
-import { ChangeUser, CreateUser, ResetPassword, type CreatedUser } from '../api/contract/users.ts';
-import type { Member, User } from '../api/contract/users.ts';
+import * as z from 'zod/mini';
+import { TenantRole } from '../api/contract/scopes.ts';
+import {
+  AddMember,
+  ChangeUser,
+  CreateUser,
+  ResetPassword,
+  USERNAME,
+  type CreatedUser,
+  type Member,
+  type User,
+} from '../api/contract/users.ts';
 import { checked } from '../api/checked.ts';
 import { closest } from '../output/closest.ts';
 import { AbortError } from '../output/errors.ts';
@@ -23,9 +33,50 @@ export interface WantedUser {
 export async function addUser(client: Users, wanted: WantedUser): Promise<CreatedUser> {
   const { username, name: display_name, email, role, password } = wanted;
   const body = checked(CreateUser, { username, display_name, email, role, password }, COMPLAINTS);
+  return createUser(client, body);
+}
+
+export async function createUser(
+  client: Pick<ApiClient, 'createUser'>,
+  body: CreateUser,
+): Promise<CreatedUser> {
   const user = await client.createUser(body);
   if (user.password !== null) registerSecret(user.password);
   return user;
+}
+
+const ListedUser = z.extend(z.omit(CreateUser, { password: true }), {
+  memberships: z.optional(
+    z.array(z.strictObject({ tenant: AddMember.shape.user, role: TenantRole })),
+  ),
+});
+
+/**
+ * A user of a list, its name in the form that the server gives it.
+ *
+ * @throws AbortError `invalid-field` (2)
+ */
+export function checkListedUser(body: unknown) {
+  const { memberships = [], ...user } = checked(ListedUser, body, {
+    ...COMPLAINTS,
+    memberships: 'A membership is {"tenant":SLUG,"role":…}: tenant_admin, editor or viewer.',
+    password: 'A password does not stand in a list: one is made and shown once.',
+  });
+  const username = user.username.normalize('NFKC').toLowerCase();
+  const wrong = !USERNAME.test(username) ? COMPLAINTS['username'] : whyNoMember(user, memberships);
+  if (wrong === undefined) return { ...user, username, memberships };
+  throw new AbortError('invalid-field', wrong, { exitCode: ExitCode.usage });
+}
+
+function whyNoMember(
+  { role = 'member' }: Pick<CreateUser, 'role'>,
+  memberships: readonly { tenant: string }[],
+): string | undefined {
+  if (memberships.length === 0) return undefined;
+  if (role !== 'member') return 'An owner or admin of the server is a member of no tenant.';
+  const names = memberships.map(({ tenant }) => tenant);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? undefined : `The tenant ${twice} stands there twice.`;
 }
 
 /** An empty name or address takes it away. @throws AbortError as `addUser`; `usage` (2) */

@@ -106,8 +106,9 @@ async function send<T>(http: Http, options: ApiClientOptions, request: Call<T>):
 }
 
 /**
- * A token that is refused before its time is renewed once: the clocks may differ, or another
- * process has signed in anew. Nothing was done for a request that was refused so, whatever it is.
+ * A token that is refused before its time is renewed once: the clocks may differ, another process
+ * has signed in anew, or the user has a role since that gives more than the token says. Nothing was
+ * done for a request that was refused so, whatever it is.
  */
 async function sendAuthorized<T>(
   http: Http,
@@ -121,11 +122,15 @@ async function sendAuthorized<T>(
     return await sendOnce(http, request, first);
   } catch (error) {
     const failure = http.toAbortError(error, server);
-    if (!(failure instanceof AbortError) || failure.details['status'] !== 401) throw error;
+    if (!(failure instanceof AbortError) || !mayBeStale(failure)) throw error;
     const other = await token(first);
     if (other === first) throw error;
     return sendOnce(http, request, other);
   }
+}
+
+function mayBeStale({ code, details }: AbortError): boolean {
+  return details['status'] === 401 || code === 'scope-missing';
 }
 
 async function sendOnce<T>(http: Http, request: Call<T>, token?: string): Promise<string> {
@@ -201,11 +206,23 @@ function forStatus(
     const suggestions = TENANT_REFUSALS.has(code) ? [ASK_ADMINISTRATOR] : [];
     return { exitCode: ExitCode.auth, suggestions, details };
   }
+  if (status === 404 && LISTED_BY[code] !== undefined) {
+    return { exitCode: ExitCode.failed, suggestions: [LISTED_BY[code]], details };
+  }
   if (status === 429 || status >= 500) {
     return { exitCode: ExitCode.unreachable, suggestions: ['Try again in a moment.'], details };
   }
   return { exitCode: ExitCode.failed, details };
 }
+
+/** Where a person finds the right name. */
+const LISTED_BY: Record<string, string> = {
+  'tenant-not-found': 'See which there are: cloud admin tenant list',
+  'user-not-found': 'See which there are: cloud admin user list',
+  'member-not-found': 'See who they are: cloud admin tenant member list',
+  'job-not-found': 'See which there are: cloud admin jobs list',
+  'issuer-not-found': 'See which there are: cloud admin issuer list',
+};
 
 const ASK_ADMINISTRATOR =
   'Ask whoever administers the server. What runs here keeps its files and goes on by itself then.';

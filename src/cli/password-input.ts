@@ -8,7 +8,7 @@ import { registerSecret } from '../output/redact.ts';
  * A password for a user: from standard input, or typed twice where nobody sees it.
  *
  * @returns undefined when the server is to make one
- * @throws AbortError `no-password`, `passwords-differ` (2)
+ * @throws AbortError `no-password` (2)
  */
 export async function readNewPassword(
   flags: { 'password-stdin': boolean; 'ask-password': boolean },
@@ -34,9 +34,11 @@ async function askTwice(out: Output, signal: AbortSignal): Promise<string> {
     throw refusal('no-password', 'Nobody can be asked for the password here.');
   }
   const { askSecret } = await import('../output/prompt.ts');
-  const password = await askSecret('New password:', signal);
-  if ((await askSecret('The same again:', signal)) === password) return password;
-  throw refusal('passwords-differ', 'The two passwords differ.');
+  for (;;) {
+    const password = await askSecret('New password:', signal);
+    if ((await askSecret('The same again:', signal)) === password) return password;
+    out.note('The two differ. Once more:');
+  }
 }
 
 function refusal(code: string, message: string): AbortError {

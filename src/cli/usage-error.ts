@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { closest } from '../output/closest.ts';
 import type { ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -21,7 +22,9 @@ export interface Call {
  */
 export function usageReport(error: unknown, call: Call = {}): ErrorReport | undefined {
   if (!(error instanceof Error) || !('oclif' in error)) return undefined;
-  const text = redact(error.message.replace(/\n?See more help with --help$/, ''));
+  // On a terminal the parser dims what it complains of.
+  const words = stripVTControlCharacters(error.message);
+  const text = redact(words.replace(/\n?See more help with --help$/, ''));
   if ((error.oclif as { exit?: number } | undefined)?.exit === 0) {
     return { code: 'ok', message: text, exitCode: ExitCode.ok, suggestions: [], details: {} };
   }

@@ -25,6 +25,11 @@ export function shortTime(time: string): string {
   return time.slice(0, 16).replace('T', ' ');
 }
 
+/** The day of an RFC 3339 time. */
+export function shortDate(time: string): string {
+  return time.slice(0, 10);
+}
+
 /** `1 file`, `2 files`, `1,204 files`. */
 export function count(number: number, singular: string, plural = `${singular}s`): string {
   return `${number.toLocaleString('en-US')} ${number === 1 ? singular : plural}`;

@@ -11,7 +11,7 @@ const PATTERNS: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${MASK}`],
   [/\b(Signature=|X-Amz-Signature=|X-Amz-Security-Token=)[A-Za-z0-9%+/=]+/g, `$1${MASK}`],
   [
-    /(["']?(?:secret_access_key|secret_key|secretAccessKey|secretKey|password|refresh_token|access_token|AWS_SECRET_ACCESS_KEY)["']?\s*[:=]\s*["']?)[^\s"',}&]+/g,
+    /(["']?(?:secret_access_key|secret_key|secretAccessKey|secretKey|password|refresh_token|access_token|AWS_SECRET_ACCESS_KEY)["']?\s*[:=]\s*["']?)(?!null(?:[\s,}]|$))[^\s"',}&]+/g,
     `$1${MASK}`,
   ],
 ];

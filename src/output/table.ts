@@ -7,6 +7,8 @@ export interface Column {
   key: string;
   title: string;
   align?: 'left' | 'right';
+  /** Left out where the table would be cut otherwise, the last such column first. */
+  ifRoom?: boolean;
 }
 
 /** Width of a text on a terminal, near enough: code points, wide East Asian ones and emoji as two. */
@@ -46,6 +48,10 @@ export function formatTable(rows: readonly Row[], columns: readonly Column[], wi
   const widths = columns.map((column, index) =>
     Math.max(textWidth(column.title), ...cells.map((line) => textWidth(line[index] ?? ''))),
   );
+  if (overBy(widths, width) > 0) {
+    const spare = columns.findLastIndex(({ ifRoom }) => ifRoom === true);
+    if (spare >= 0) return formatTable(rows, columns.toSpliced(spare, 1), width);
+  }
   shrinkToFit(widths, cells, width);
   const line = (texts: readonly string[]): string =>
     texts
@@ -88,7 +94,6 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
  * when nothing else is left, for half of one tells nothing.
  */
 function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], width: number): void {
-  const gaps = 2 * (widths.length - 1);
   const rigid = widths.map((_, index) =>
     cells.every((line) => NUMBER_OR_TIME.test(line[index] ?? '')),
   );
@@ -100,7 +105,7 @@ function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], wi
   ];
   for (const { floor, all } of floors) {
     for (;;) {
-      const over = widths.reduce((sum, each) => sum + each, gaps) - width;
+      const over = overBy(widths, width);
       if (over <= 0) return;
       const may = widths.filter((each, index) => each > floor && (all || rigid[index] !== true));
       if (may.length === 0) break;
@@ -109,6 +114,10 @@ function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], wi
       widths[index] = Math.max(floor, widest - over);
     }
   }
+}
+
+function overBy(widths: readonly number[], width: number): number {
+  return widths.reduce((sum, each) => sum + each, 2 * (widths.length - 1)) - width;
 }
 
 const NUMBER_OR_TIME = /^$|^never$|^\d[\d:. -]*( [A-Za-z]+)?$/;

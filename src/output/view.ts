@@ -18,6 +18,8 @@ export interface View<T> {
 interface ViewColumn<T> {
   title: string;
   align?: 'left' | 'right';
+  /** Left out where the table would be cut otherwise, the last such column first. */
+  ifRoom?: boolean;
   /** A field; a time of one is shortened. */
   key?: string;
   /** What people see in place of the field. */
@@ -49,8 +51,8 @@ export function tsvColumns<T>({ fields }: View<T>): Column[] {
 
 /** Rows and columns for people. */
 export function toTable<T>(view: View<T>, items: readonly T[]): { rows: Row[]; columns: Column[] } {
-  const columns = view.columns.map(({ title, align }, index) => {
-    return { key: String(index), title, ...(align === undefined ? {} : { align }) };
+  const columns = view.columns.map(({ title, align = 'left', ifRoom = false }, index) => {
+    return { key: String(index), title, align, ifRoom };
   });
   const rows = items.map((item) =>
     Object.fromEntries(view.columns.map((column, index) => [index, cellOf(view, column, item)])),

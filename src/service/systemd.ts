@@ -150,7 +150,8 @@ async function lingers(run: RunProgram): Promise<boolean | undefined> {
 }
 
 function noManager(isMissing: boolean, stderr: string): AbortError {
-  const inTerminal = 'In a terminal, or as another init system has it: cloud bisync --watch';
+  const inTerminal =
+    'In a terminal, or as another init system has it: cloud bisync --watch, or cloud mount --foreground';
   if (isMissing) {
     return new AbortError('no-service-manager', 'This system has no systemd.', {
       exitCode: ExitCode.needsPerson,

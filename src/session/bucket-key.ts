@@ -46,13 +46,18 @@ async function ensured(session: Session, host: Host): Promise<BucketKeyResult> {
     await api.confirmMountCredential(stored.id);
     return { access: toBucketAccess(context, stored), how: 'reused' };
   }
-  const issued = await api.createMountCredential({ description: `cloud on ${hostname()}` });
+  const issued = await issueBucketKey(session);
   await storeBucketKey(session, issued);
   if (stored !== undefined) await endBucketKeyIfThere(session, stored.id);
   return {
     access: toBucketAccess(context, issued),
     how: stored === undefined ? 'issued' : 'replaced',
   };
+}
+
+/** Another key, labelled with this machine's name. */
+export async function issueBucketKey({ api }: Session): Promise<MountCredentialWithSecret> {
+  return api.createMountCredential({ description: `cloud on ${hostname()}` });
 }
 
 /** `CLOUD_TOKEN` may be of another tenant than the context that is in use. */

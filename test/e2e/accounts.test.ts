@@ -177,4 +177,35 @@ describe('keys of the bucket', () => {
     const none = await cloud(['credentials', 'revoke', '--all', '--yes']);
     expect(none).toMatchObject({ exitCode: 0, stdout: 'There was no key of yours to revoke.' });
   });
+
+  test('are replaced while they are in use, and anew where somebody revoked this one', async () => {
+    const rclone = await realRclone();
+    const { json, cloud, fails, host } = await newMachine({ CLOUD_RCLONE: rclone.path });
+    await client.addUser('vera', 'member', { acme: 'viewer' });
+    await json(['login', '--username', 'vera', '--password-stdin'], PASSWORD);
+    const setup = ['setup', '--mode', 'bisync', '--path', join(host.places.home, 'synced')];
+    expect(await fails(...setup, '--yes')).toMatchObject({ error: { code: 'scope-missing' } });
+    // A role that gives more counts at once, although the token at hand says less.
+    const role = { method: 'PATCH', path: '/api/v1/admin/tenants/acme/members/vera' };
+    await client.call(role.method, role.path, server.adminToken, { role: 'editor' });
+    expect(await cloud([...setup, '--yes'])).toMatchObject({ exitCode: 0 });
+    const mine = async () =>
+      ((await json(['credentials', 'list'])) as { id: string; mine: boolean }[]).filter(
+        (key) => key.mine,
+      );
+    const [first] = await mine();
+    expect(first).toMatchObject({ this_machine: true, permission: 'rw' });
+
+    const [rotated] = (await json(['credentials', 'rotate'])) as { id: string }[];
+    expect(rotated).toMatchObject({ replaced: { id: first!.id, revoked: true } });
+    expect(await mine()).toMatchObject([{ id: rotated!.id, this_machine: true }]);
+    expect(await cloud(['bisync'])).toMatchObject({ exitCode: 0 });
+
+    expect(await json(['credentials', 'revoke', '--all', '--yes'])).toHaveLength(1);
+    expect(await mine()).toEqual([]);
+    const anew = await cloud(['credentials', 'rotate']);
+    expect(anew.exitCode, anew.stderr).toBe(0);
+    expect(await mine()).toMatchObject([{ this_machine: true }]);
+    expect(await cloud(['bisync'])).toMatchObject({ exitCode: 0 });
+  });
 });

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Imported } from '../../src/admin/import.ts';
+import type { Imported } from '../../src/admin/import-compare.ts';
 import { runCloud, type CloudRun } from '../support/run-cloud.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -72,8 +72,8 @@ it('makes what is not there, once, and shows each token once', { timeout: 180_00
   const again = await cloud(`admin import ${file} --output tsv`);
   expect([again.exitCode, again.stderr]).toEqual([0, '\nMade 0; 5 there already.']);
   expect(again.stdout.split('\n').slice(0, 2)).toEqual([
-    'line\tkind\tname\ttenant\tstate\tid\ttoken',
-    `1\ttoken\tbuild\tglobex\tthere\t${build!.id!}\t`,
+    'line\tkind\tname\ttenant\tstate\tid\ttoken\tpassword',
+    `1\ttoken\tbuild\tglobex\tthere\t${build!.id!}\t\t`,
   ]);
   expect(await everything()).toBe(after);
 });
@@ -95,12 +95,12 @@ it('refuses a file with bad lines whole, and names them', async () => {
   expect(run.stderr.split('\n')).toEqual([
     'Error: Nothing was made: 7 lines of bad.ndjson cannot be imported.',
     expect.stringMatching(/^ {2}Line 2: A slug has/),
-    expect.stringMatching(/^ {2}Line 3: It is neither/),
+    expect.stringMatching(/^ {2}Line 3: It is none of/),
     '  Line 4: The slug login is reserved.',
     '  Line 5: A token that is bound to a tenant cannot have tenants.',
     '  Line 6: The lifetime is not possible.',
-    expect.stringMatching(/^ {2}Line 7: It is neither/),
-    expect.stringMatching(/^ {2}Line 8: It is neither/),
+    expect.stringMatching(/^ {2}Line 7: It is none of/),
+    expect.stringMatching(/^ {2}Line 8: It is none of/),
   ]);
 
   const unknown = await listed('unknown.ndjson', [
@@ -152,4 +152,106 @@ it('prints what was made before the server refused, and goes on the next time', 
       line <= made.length ? 'there' : 'made',
     ]),
   );
+});
+
+it('makes users with what they belong to, and shows each password once', async () => {
+  const people = [
+    {
+      user: {
+        ...{ username: 'Ada', display_name: 'Ada Lovelace', email: 'ada@example.org' },
+        memberships: [
+          { tenant: 'initech', role: 'editor' },
+          { tenant: 'acme', role: 'viewer' },
+        ],
+      },
+    },
+    { user: { username: 'boss', role: 'admin' } },
+    { tenant: { slug: 'initech', name: 'Initech' } },
+  ];
+  const file = await listed('people.ndjson', people);
+  const dry = await cloud(`admin import ${file} --dry-run --json`);
+  const states = [
+    [1, 'ada', 'new'],
+    [1, 'ada', 'new'],
+    [1, 'ada', 'new'],
+    [2, 'boss', 'new'],
+    [3, 'initech', 'new'],
+  ];
+  expect(shortOf(dry), dry.stderr).toEqual(states);
+  const before = JSON.parse((await cloud('admin user list --json')).stdout) as unknown[];
+  expect(before).toEqual([]);
+
+  const made = await cloud(`admin import ${file} --json`);
+  expect(made.exitCode, made.stderr).toBe(0);
+  const [ada] = rowsOf(made);
+  const signIn = await fetch(`${server.url}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'ada', password: ada!.password, tenant: 'initech' }),
+  });
+  expect(signIn.status).toBe(200);
+  const users = JSON.parse((await cloud('admin user list --json')).stdout) as object[];
+  expect(users).toMatchObject([
+    { username: 'ada', role: 'member', memberships: ['acme:viewer', 'initech:editor'] },
+    { username: 'boss', role: 'admin', memberships: [] },
+  ]);
+
+  // What is there stays as it is: the role too. What is missing is added.
+  await listed('people.ndjson', [
+    {
+      user: {
+        username: 'ada',
+        memberships: [
+          { tenant: 'acme', role: 'editor' },
+          { tenant: 'globex', role: 'editor' },
+        ],
+      },
+    },
+  ]);
+  const again = await cloud(`admin import ${file}`);
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(again.stdout.split('\n')).toEqual([
+    'LINE  KIND    NAME  FOR     STATE',
+    '   1  user    ada           there',
+    '   1  member  ada   acme    there',
+    '   1  member  ada   globex  made',
+  ]);
+  expect((await cloud('admin tenant member list acme --output tsv')).stdout).toContain('viewer');
+
+  await cloud('admin user deactivate ada --yes');
+  const bad = await listed('people.ndjson', [
+    { user: { username: 'a b' } },
+    { user: { username: 'grace', password: 'in plain text' } },
+    { user: { username: 'ada', memberships: [{ tenant: 'initech', role: 'editor' }] } },
+    { user: { username: 'ada', memberships: [{ tenant: 'acme', role: 'boss' }] } },
+    { user: { username: 'boss', memberships: [{ tenant: 'acme', role: 'viewer' }] } },
+    {
+      user: { username: 'root', role: 'owner', memberships: [{ tenant: 'acme', role: 'viewer' }] },
+    },
+    { user: { username: 'grace', memberships: [{ tenant: 'nobody', role: 'viewer' }] } },
+  ]);
+  const refused = await cloud(`admin import ${bad}`);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).not.toContain('in plain text');
+  expect(refused.stderr.split('\n').slice(1)).toEqual([
+    '  Line 1: A user name has 1 to 64 letters, digits and . _ @ + -.',
+    '  Line 2: A password does not stand in a list: one is made and shown once.',
+    '  Line 4: A membership is {"tenant":SLUG,"role":…}: tenant_admin, editor or viewer.',
+    '  Line 6: An owner or admin of the server is a member of no tenant.',
+  ]);
+
+  const later = await listed('people.ndjson', [
+    { user: { username: 'ada', memberships: [{ tenant: 'initech', role: 'viewer' }] } },
+    { user: { username: 'boss', memberships: [{ tenant: 'acme', role: 'viewer' }] } },
+    { user: { username: 'grace', memberships: [{ tenant: 'nobody', role: 'viewer' }] } },
+    { user: { username: 'ada', memberships: [{ tenant: 'umbrella', role: 'viewer' }] } },
+    { tenant: { slug: 'umbrella', name: 'Umbrella' } },
+  ]);
+  const impossible = await cloud(`admin import ${later}`);
+  expect(impossible.stderr.split('\n').slice(1)).toEqual([
+    '  Line 2: boss is admin of the server, and no member.',
+    '  Line 3: There is no tenant nobody, here or at the server.',
+    '  Line 4: Line 1 asks for it already.',
+    '  Line 4: The user ada is deactivated.',
+  ]);
 });

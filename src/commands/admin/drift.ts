@@ -25,7 +25,7 @@ export default class AdminDrift extends BaseCommand<typeof AdminDrift> {
   override async run(): Promise<void> {
     const { openAdminClient } = await import('../../admin/admin-client.ts');
     const { assertNoDrift, compareStorage } = await import('../../admin/drift.ts');
-    const { DRIFT } = await import('../../admin/present-drift.ts');
+    const { printDrift } = await import('../../admin/present-drift.ts');
     const client = await openAdminClient(this.host, this.flags, this.signal);
     const { fix, foreign, tenant } = this.flags;
     if (fix) {
@@ -34,7 +34,7 @@ export default class AdminDrift extends BaseCommand<typeof AdminDrift> {
       );
     }
     const findings = await compareStorage(client, { fix, foreign, tenant });
-    this.out.list(findings, DRIFT);
+    printDrift(findings, this.out);
     assertNoDrift(findings, tenant);
   }
 }

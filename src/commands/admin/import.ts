@@ -3,9 +3,9 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 
 export default class AdminImport extends BaseCommand<typeof AdminImport> {
-  static override summary = 'Make the tenants and tokens of a list in a file.';
+  static override summary = 'Make the tenants, users and tokens of a list in a file.';
   static override description =
-    'One JSON object a line: {"tenant":{"slug":"acme","name":"Acme"}} or {"token":{"label":"build","tenant":"acme"}}. What is there already is not changed. With a bad line nothing is made. New tokens are shown once, in the rows on stdout.';
+    'One JSON object a line: {"tenant":{"slug":"acme","name":"Acme"}} {"user":{"username":"ada","memberships":[{"tenant":"acme","role":"editor"}]}} or {"token":{"label":"build","tenant":"acme"}}. What is there already is not changed. With a bad line nothing is made. New tokens and passwords are shown once, on stdout.';
   static override args = {
     file: Args.string({ description: 'File to read.', required: true }),
   };

@@ -66,6 +66,16 @@ test.each<[string, number | undefined]>([
   expect(parseDuration(text)).toBe(ms);
 });
 
+test('the colours that a terminal gets do not hide what the parser said', () => {
+  const error = Object.assign(
+    new Error(
+      'The following error occurred:\n \u001b[2m--fix=true cannot also be provided when using --dry-run\u001b[22m',
+    ),
+    { oclif: { exit: 2 } },
+  );
+  expect(usageReport(error)?.message).toBe('--fix and --dry-run cannot be given together.');
+});
+
 test('what is missing is named', async () => {
   expect(await said(['id'])).toBe('--name is needed.');
   expect(await said(['--name', 'x'])).toBe('Missing: ID.');

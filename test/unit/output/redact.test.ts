@@ -30,6 +30,12 @@ test('values behind the names of secrets are hidden, the names stay', () => {
   expect(clean).toContain('AWS_SECRET_ACCESS_KEY');
 });
 
+test('where there is no secret JSON stays JSON', () => {
+  const text = JSON.stringify([{ password: null, secret_key: null }, { password: null }], null, 2);
+  expect(redact(text)).toBe(text);
+  expect(redact('password=null-and-more')).toBe('password=[redacted]');
+});
+
 test('a registered value is hidden in plain and in URL form', () => {
   registerSecret('p+q/r s=unusual');
   expect(redact('x p+q/r s=unusual y')).toBe('x [redacted] y');

@@ -41,6 +41,20 @@ test('times and numbers are whole as long as a text can be cut instead', () => {
   expect(textWidth(line ?? '')).toBeLessThanOrEqual(72);
 });
 
+test('what is only for wide terminals goes, the last first, before anything is cut', () => {
+  const row = { id: 'x'.repeat(20), first: 'y'.repeat(10), second: 'z'.repeat(10) };
+  const all = [
+    { key: 'id', title: 'ID' },
+    { key: 'first', title: 'FIRST', ifRoom: true },
+    { key: 'second', title: 'SECOND', ifRoom: true },
+  ];
+  const titles = (width: number) => formatTable([row], all, width).split('\n')[0]?.split(/ +/);
+  expect(titles(44)).toEqual(['ID', 'FIRST', 'SECOND']);
+  expect(titles(43)).toEqual(['ID', 'FIRST']);
+  expect(titles(31)).toEqual(['ID']);
+  expect(formatTable([row], all, 20)).toContain(row.id);
+});
+
 test('wide characters count as two, combining ones as none', () => {
   expect(textWidth('日本')).toBe(4);
   expect(textWidth('e\u0301')).toBe(1);

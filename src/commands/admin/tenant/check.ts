@@ -17,12 +17,12 @@ export default class AdminTenantCheck extends BaseCommand<typeof AdminTenantChec
   override async run(): Promise<void> {
     const { openAdminClient } = await import('../../../admin/admin-client.ts');
     const { assertNoDrift, compareStorage } = await import('../../../admin/drift.ts');
-    const { DRIFT } = await import('../../../admin/present-drift.ts');
+    const { printDrift } = await import('../../../admin/present-drift.ts');
     const client = await openAdminClient(this.host, this.flags, this.signal);
     const { tenant } = this.args;
     const all = await compareStorage(client, { tenant, fix: false });
     const findings = all.filter((finding) => finding.tenant !== null);
-    this.out.list(findings, DRIFT);
+    printDrift(findings, this.out);
     assertNoDrift(findings, tenant);
   }
 }
