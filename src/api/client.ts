@@ -45,6 +45,7 @@ import {
   type CreateSnapshot,
 } from './contract/snapshots.ts';
 import { auditCalls, type AuditCalls } from './audit.ts';
+import { hearLatestVersion } from './latest-version.ts';
 import { peopleCalls, type PeopleCalls } from './people.ts';
 import { openRequests, pathPart, type ApiClientOptions, type Call } from './request.ts';
 import { tenantCalls, type TenantCalls } from './tenant-calls.ts';
@@ -107,7 +108,7 @@ export interface ApiClient extends PeopleCalls, TenantCalls, AuditCalls {
 }
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  const call = openRequests(options);
+  const call = openRequests({ onAnswer: hearLatestVersion, ...options });
   const nothing = async (request: Call<unknown>): Promise<void> => {
     await call(request);
   };

@@ -16,6 +16,8 @@ export interface ApiClientOptions {
   /** Whole-request time-out in milliseconds. Default 15,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Is handed the header fields of each answer that is no error. */
+  onAnswer?: (headers: NodeJS.Dict<string | string[]>) => void;
   /** Names the proxies; default this process's own. */
   env?: NodeJS.ProcessEnv;
 }
@@ -63,6 +65,7 @@ export function openRequests(options: ApiClientOptions): Send {
 
 interface Http {
   request: Got;
+  onAnswer: ApiClientOptions['onAnswer'];
   /** got's error classes, at hand once it is loaded. */
   toAbortError(error: unknown, server: string): unknown;
 }
@@ -71,6 +74,7 @@ interface Http {
 async function openHttp(options: ApiClientOptions): Promise<Http> {
   const { default: got, HTTPError, RequestError } = await import('got');
   return {
+    onAnswer: options.onAnswer,
     request: got.extend({
       prefixUrl: options.server.replace(/\/+$/, ''),
       timeout: { request: options.timeoutMs ?? 15_000 },
@@ -144,6 +148,7 @@ async function sendOnce<T>(http: Http, request: Call<T>, token?: string): Promis
     ...(request.form === undefined ? {} : { form: request.form }),
     ...(request.timeoutMs === undefined ? {} : { timeout: { request: request.timeoutMs } }),
   });
+  http.onAnswer?.(response.headers);
   return response.body;
 }
 

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Interfaces } from '@oclif/core';
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
+import { heardLatestVersion } from '../api/latest-version.ts';
 import { currentHost, type Host } from '../platform/host.ts';
 import { AbortError, type ErrorReport } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -197,6 +198,21 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return wrap(text, widthOf(this.out.options.stderr));
   }
 
+  /** Where somebody reads, and nobody said not to. Costs a command that asked no server a look at a file. */
+  async #tellOfUpdate(): Promise<void> {
+    const { CLOUD_UPDATE_NOTICE, NO_UPDATE_NOTIFIER } = this.host.env;
+    if (CLOUD_UPDATE_NOTICE === '0' || (NO_UPDATE_NOTIFIER ?? '') !== '') return;
+    const { interactive, quiet, stderr } = this.out.options;
+    const call = {
+      heard: heardLatestVersion(),
+      mayTell: interactive && !quiet && stderr.isTTY === true,
+    };
+    if (call.heard === undefined && !call.mayTell) return;
+    const { updateNotice } = await import('./update-notice.ts');
+    const line = await updateNotice(this.host, this.config, call);
+    if (line !== undefined) this.out.note(this.wrapped(line));
+  }
+
   /** For an error of the command line. */
   #call(): Call {
     const flags = { ...this.ctor.baseFlags, ...this.ctor.flags };
@@ -211,7 +227,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     // The default collects performance marks; signals no longer matter once the result is out.
     process.removeAllListeners('SIGINT');
     process.removeAllListeners('SIGTERM');
-    return Promise.resolve();
+    await this.#tellOfUpdate();
   }
 }
 

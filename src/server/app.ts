@@ -19,6 +19,7 @@ import type { Metrics } from './metrics.ts';
 import { useAuthentication } from './plugins/authentication.ts';
 import { useContract } from './plugins/contract.ts';
 import { useDraining } from './plugins/draining.ts';
+import { useLatestVersion } from './plugins/latest-version.ts';
 import { refuseUnparsable, sendProblem, toProblem, useProblems } from './plugins/problems.ts';
 import type { RequestRate } from './plugins/request-rate.ts';
 import { requestId, useRequestLog } from './plugins/request-log.ts';
@@ -76,6 +77,8 @@ export interface AppDeps {
   /** Whether the sync address of a tenant may be in a private network. */
   allowPrivateSync: boolean;
   version: string;
+  /** The newest release of the program; what is no release is not told. */
+  latestVersion: string;
   logger: FastifyServerOptions['logger'];
 }
 
@@ -103,6 +106,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     clientErrorHandler: refuseUnparsable,
   });
   useDraining(app);
+  useLatestVersion(app, deps.latestVersion);
   useRequestLog(app);
   useRequestMetrics(app, deps.metrics);
   useProblems(app);

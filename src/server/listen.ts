@@ -151,6 +151,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     allowPrivateIssuers: settings.allowPrivateIssuers,
     providerKeys: new ProviderKeys(clock, { allowPrivate: settings.allowPrivateIssuers }),
     version: options.version,
+    latestVersion: settings.latestVersion === 'own' ? options.version : settings.latestVersion,
     logger: logOptions(settings.logLevel ?? 'info', options.logStream),
   });
   opened.defer(() => app.close());

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import { RESERVED_SLUGS, SLUG } from '../api/contract/admin.ts';
+import { RELEASE } from '../api/contract/latest-version.ts';
 import { DEFAULT_SERVER_PORT, defaultServerFolder } from '../api/contract/local-server.ts';
 import { parseToken } from '../api/contract/token.ts';
 import {
@@ -79,6 +80,8 @@ export interface ServerSettings {
   allowPrivateSync: boolean;
   /** Whether an issuer that is trusted may be in a private network, or on this machine. */
   allowPrivateIssuers: boolean;
+  /** The release that programs are told of: a version, `own` (the server's) or `none`. */
+  latestVersion: string;
 }
 
 /** What the command line says; it wins over the environment. */
@@ -135,6 +138,7 @@ export async function readSettings(
     requestsAMinute: read.count('REQUESTS_A_MINUTE') ?? 6000,
     allowPrivateSync: read.flag('SYNC_PRIVATE'),
     allowPrivateIssuers: read.flag('ISSUER_PRIVATE'),
+    latestVersion: readLatestVersion(read),
   };
 }
 
@@ -210,6 +214,12 @@ function readSeedTenants(read: Variables): string[] {
   const named = [...new Set(slugs.filter((slug) => slug !== ''))];
   if (named.every((slug) => SLUG.test(slug) && !RESERVED_SLUGS.has(slug))) return named;
   throw invalid('ALLOWED_TENANTS', 'is no list of slugs: acme, other');
+}
+
+function readLatestVersion(read: Variables): string {
+  const named = read.text('LATEST_VERSION') ?? 'own';
+  if (named === 'own' || named === 'none' || RELEASE.test(named)) return named;
+  throw invalid('LATEST_VERSION', 'is not a release (1.2.3), own or none');
 }
 
 function readProxies(read: Variables): string[] {

@@ -15,6 +15,7 @@ describe('readSettings', () => {
     const { host } = await openWorkspace();
     expect(await readSettings({ places: host.places, env: {} })).toEqual({
       host: '127.0.0.1',
+      latestVersion: 'own',
       port: 8787,
       dataFolder: join(host.places.data, 'server'),
       publicUrl: undefined,
@@ -111,6 +112,7 @@ describe('readSettings', () => {
     ],
     ['CLOUD_SERVER_KEY_FILE', { CLOUD_SERVER_KEY_FILE: '/dev/null' }],
     ['CLOUD_SERVER_BUCKET_PREFIX', { CLOUD_SERVER_BUCKET_PREFIX: 'Not.Allowed' }],
+    ['CLOUD_SERVER_LATEST_VERSION', { CLOUD_SERVER_LATEST_VERSION: '2.0.0-beta.1' }],
     [
       'CLOUD_SERVER_STORAGE_IAM_ENDPOINT',
       { CLOUD_SERVER_STORAGE_S3_ENDPOINT: 'https://s3.example' },
