@@ -25,7 +25,7 @@ export function comparable(
     problem(name, 'unreadable-name', `${name} is no Unicode name, so it is not synced`);
   }
   for (const path of scan.remote.keys()) {
-    const unsafe = unsafeKey(path, process.platform);
+    const unsafe = unsafeKey(path, run.names.platform);
     if (unsafe === undefined && !hasLookAlike(path)) continue;
     scan.remote.delete(path);
     const why = unsafe ?? 'rclone mixes its name up with others';

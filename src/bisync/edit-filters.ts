@@ -9,6 +9,7 @@ import type { Host } from '../platform/host.ts';
 import { IGNORE_FILE } from './filters/ignore-file.ts';
 import { temporaryBeside } from './local-file.ts';
 import { ignoreLines, parseIgnoreLine } from './filters/ignore-pattern.ts';
+import { platformOf } from '../platform/platform.ts';
 
 export interface EditedFilters {
   file: string;
@@ -90,17 +91,17 @@ async function modeOf(file: string): Promise<number> {
 
 /** As git does: the variable may hold flags too, so a shell reads it. */
 async function runEditor(path: string, { env, platform }: Host): Promise<void> {
+  const { unix } = platformOf(platform);
   const chosen = [env['VISUAL'], env['EDITOR']].find((each) => each !== undefined && each !== '');
-  const editor = chosen ?? (platform === 'win32' ? 'notepad' : 'vi');
-  const [program, args] =
-    platform === 'win32'
-      ? ['cmd.exe', ['/d', '/s', '/c', `"${editor} "${path}""`]]
-      : ['/bin/sh', ['-c', `${editor} "$1"`, editor, path]];
+  const editor = chosen ?? (unix ? 'vi' : 'notepad');
+  const [program, args] = unix
+    ? ['/bin/sh', ['-c', `${editor} "$1"`, editor, path]]
+    : ['cmd.exe', ['/d', '/s', '/c', `"${editor} "${path}""`]];
   const code = await new Promise<number | null>((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: 'inherit',
       env,
-      windowsVerbatimArguments: platform === 'win32',
+      windowsVerbatimArguments: !unix,
     });
     child.once('error', reject);
     child.once('close', resolve);

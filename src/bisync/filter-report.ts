@@ -1,11 +1,12 @@
 import { lstat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { isErrno } from '../platform/atomic-file.ts';
 import type { EntryKind, IgnoreRule } from './filters/path-filter.ts';
 import { rcloneRules } from './filters/rclone-rules.ts';
 import { surveyFolder } from './survey.ts';
+import { isInside, keyBelow } from '../platform/paths.ts';
 
 /** A line of an ignore file and where it is. */
 export interface ShownRule {
@@ -95,12 +96,8 @@ function shownRule({ text, file, line, negated, glob }: IgnoreRule): ShownRule {
 }
 
 function keyOf(root: string, cwd: string, path: string): string {
-  const below = (folder: string): string => relative(root, resolve(folder, path));
-  const inside = (key: string): boolean =>
-    key !== '' && !isAbsolute(key) && key !== '..' && !key.startsWith(`..${sep}`);
-  const here = relative(root, cwd);
-  const key = below(here === '' || inside(here) ? cwd : root);
-  if (inside(key)) return key.split(sep).join('/');
+  const key = keyBelow(root, resolve(isInside(root, cwd) ? cwd : root, path));
+  if (key !== undefined && key !== '') return key;
   throw new AbortError('outside-folder', `${path} is not a path in ${root}.`, {
     exitCode: ExitCode.usage,
   });

@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../platform/atomic-file.ts';
+import { unfitForWindows } from '../platform/file-names.ts';
+import { platformOf } from '../platform/platform.ts';
 import {
   findCollisions,
   foldAnywhere,
   foldOf,
-  unfitForWindows,
+  foldsNames,
   unfitName,
   type NameRules,
 } from './name-rules.ts';
@@ -23,12 +25,13 @@ export interface NameWarning {
 
 /** What the folder's file system takes for one name, found out by the marker in it. */
 export async function nameRulesOf(root: string, platform: NodeJS.Platform): Promise<NameRules> {
-  const byDefault = platform === 'darwin' || platform === 'win32';
   const [marker, shouted] = await Promise.all([
     identityOf(join(root, MARKER)),
     identityOf(join(root, MARKER.toUpperCase())),
   ]);
-  return { platform, root, caseInsensitive: marker === undefined ? byDefault : marker === shouted };
+  const caseInsensitive =
+    marker === undefined ? platformOf(platform).foldsCase : marker === shouted;
+  return { platform, root, caseInsensitive };
 }
 
 async function identityOf(path: string): Promise<string | undefined> {
@@ -62,7 +65,7 @@ export function setUnfitAside(sides: Sides, rules: NameRules): Problem[] {
     if (why === undefined) continue;
     setAside(path, 'unfit-name', `${path} is left alone on both sides: ${why}`);
   }
-  if (!rules.caseInsensitive && rules.platform !== 'darwin') return problems;
+  if (!foldsNames(rules)) return problems;
   const { local, remote, baseline } = sides;
   const standing = pathsThatStay(local, remote, baseline);
   const coming = pathsThatStay(remote, local, baseline).filter((path) => !local.has(path));

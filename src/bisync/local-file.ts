@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { copyFile, link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { copyFile, link, lstat, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { isErrno } from '../platform/atomic-file.ts';
+import { isErrno, replaceFile } from '../platform/atomic-file.ts';
 import type { PutObject } from '../s3/client.ts';
 import { OWN_PREFIX } from './filters/own-files.ts';
 import { PathProblem } from './problems.ts';
@@ -226,7 +226,7 @@ async function renameToClaimed(from: string, to: string): Promise<boolean> {
   };
   if (!(await isClaim())) return false;
   try {
-    await rename(from, to);
+    await replaceFile(from, to);
   } catch (error) {
     if (await isClaim()) await rm(to);
     throw error;

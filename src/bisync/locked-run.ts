@@ -111,7 +111,7 @@ async function syncOnce(
   const { host, runId, startedAt } = around;
   const profile = PROFILES[options.profile];
   const dryRun = options.dryRun === true;
-  const root = await SyncedRoot.open(pair);
+  const root = await SyncedRoot.open(pair, host);
   const ready = await makeReady(options, pair, { s3: around.s3, now: startedAt });
   const { stored, leftovers } = await storedState(pair, options);
   const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);

@@ -44,7 +44,7 @@ export async function workOnPair<T>(
   const journal = new Journal(pair.folder);
   let run: RunContext | undefined;
   try {
-    const root = await SyncedRoot.open(pair);
+    const root = await SyncedRoot.open(pair, host);
     const ready = await makeReady({ access, dryRun }, pair, { s3, now: clock.now() });
     const { stored, leftovers } = await storedState(pair, { dryRun });
     const baseline = foldIn(stored ?? new Map<string, BaselineEntry>(), leftovers.settled);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -16,6 +16,7 @@ import { readLockOwner } from '../platform/lock.ts';
 import { isRunning } from '../platform/processes.ts';
 import type { BucketAccess } from '../session/bucket-access.ts';
 import { PAIR_STATES, STATE_MEANINGS, type PairState } from './states.ts';
+import { isInside } from '../platform/paths.ts';
 
 /** One local root and one bucket of one tenant. */
 export interface Pair {
@@ -118,9 +119,9 @@ async function existingRoot(path: string, known: boolean): Promise<string> {
 /** Two pairs that share files would each see the other's moves as a person's edits. */
 function refuseOverlap(host: Host, root: string, others: readonly PairRecord[]): void {
   const { config, state, data, cache } = host.places;
-  const own = [config, state, data, cache].find((place) => contains(root, place));
-  const inOwn = [state, data, cache].find((place) => contains(place, root));
-  const other = others.find((each) => contains(root, each.root) || contains(each.root, root));
+  const own = [config, state, data, cache].find((place) => isInside(root, place));
+  const inOwn = [state, data, cache].find((place) => isInside(place, root));
+  const other = others.find((each) => isInside(root, each.root) || isInside(each.root, root));
   const clash = own ?? inOwn ?? other?.root;
   if (clash === undefined) return;
   throw new AbortError('folder-overlap', `${root} overlaps ${clash}, which is in use.`, {
@@ -128,11 +129,6 @@ function refuseOverlap(host: Host, root: string, others: readonly PairRecord[]):
     suggestions: ['Choose a folder of its own: cloud bisync --path FOLDER'],
     details: { root, other: clash },
   });
-}
-
-function contains(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
-  return path === '' || (!isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`));
 }
 
 /** Where the state of a pair is kept. */

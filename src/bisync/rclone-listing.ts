@@ -17,6 +17,7 @@ import { formatListing, parseListing, UnknownListingError, type ParsedListing } 
 import { freshFolder, type Pair } from './pair.ts';
 import type { Survey } from './survey.ts';
 import type { Baseline } from './versions.ts';
+import { platformOf } from '../platform/platform.ts';
 
 export interface RcloneListingOptions {
   access: BucketAccess;
@@ -102,7 +103,7 @@ async function seedWorkdir(
  * is usual in Chinese and Japanese, the listing would then say that it is not there.
  */
 function exactNames({ platform }: Pick<Host, 'platform'>): NodeJS.ProcessEnv {
-  return platform === 'win32' ? { RCLONE_LOCAL_ENCODING: 'Slash,Dot' } : {};
+  return platformOf(platform).unix ? {} : { RCLONE_LOCAL_ENCODING: 'Slash,Dot' };
 }
 
 /**
@@ -110,7 +111,7 @@ function exactNames({ platform }: Pick<Host, 'platform'>): NodeJS.ProcessEnv {
  * is told how to write names there; then by `local:` and the path, which on Windows is a long one.
  */
 function localNames(root: string, { platform }: Pick<Host, 'platform'>): string[] {
-  return platform === 'win32' ? [`local:${root}`, `local://?/${root}`] : [root];
+  return platformOf(platform).unix ? [root] : [`local:${root}`, `local://?/${root}`];
 }
 
 /** How rclone names its listings: `CanonicalPath` of rclone's `bilib`, whose `\s` is ASCII only. */

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { isErrno } from '../platform/atomic-file.ts';
+import type { Host } from '../platform/host.ts';
 import { rootIsAnother } from './marker.ts';
 import type { Pair } from './pair.ts';
-import { pathInside } from './safe-path.ts';
+import { pathInside, type PathOptions } from './safe-path.ts';
 
 /**
  * The folder that a run began with, by device and inode. The marker is read once, but a disk can be
@@ -13,14 +14,17 @@ export class SyncedRoot {
   readonly #pair: Pair;
   readonly #identity: string | undefined;
 
-  private constructor(pair: Pair, identity: string | undefined) {
+  readonly #platform: NodeJS.Platform;
+
+  private constructor(pair: Pair, platform: NodeJS.Platform, identity: string | undefined) {
     this.#pair = pair;
+    this.#platform = platform;
     this.#identity = identity;
   }
 
   /** Looks at the folder as it is now: before its marker is read. */
-  static async open(pair: Pair): Promise<SyncedRoot> {
-    return new SyncedRoot(pair, await identityOf(pair.root));
+  static async open(pair: Pair, { platform }: Pick<Host, 'platform'>): Promise<SyncedRoot> {
+    return new SyncedRoot(pair, platform, await identityOf(pair.root));
   }
 
   /** @throws AbortError `halted-marker-missing` (78) when another folder, or none, is there now */
@@ -35,9 +39,9 @@ export class SyncedRoot {
   }
 
   /** The absolute path of a key, as `pathInside`, in the folder that the run began with. */
-  async pathOf(key: string, options: { createFolders?: boolean } = {}): Promise<string> {
+  async pathOf(key: string, options: PathOptions = {}): Promise<string> {
     await this.check();
-    return pathInside(this.#pair.root, key, options);
+    return pathInside(this.#pair.root, key, { ...options, platform: this.#platform });
   }
 }
 

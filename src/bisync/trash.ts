@@ -1,6 +1,6 @@
-import { lstat, mkdir, rename } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isErrno } from '../platform/atomic-file.ts';
+import { isErrno, replaceFile } from '../platform/atomic-file.ts';
 import { OWN_PREFIX } from './filters/own-files.ts';
 import type { Journal } from './journal.ts';
 
@@ -42,7 +42,7 @@ export class Trash {
         await mkdir(dirname(place), { recursive: true, mode: 0o700 });
         const aside = await freeName(place);
         await journal.write({ type: 'aside', path: key, aside, ...what });
-        await rename(target, aside);
+        await replaceFile(target, aside);
         return aside;
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return undefined;

@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod/mini';
 import { AbortError, type ErrorReport } from '../output/errors.ts';
 import type { ExitCode } from '../output/exit-codes.ts';
+import { privateAddress } from '../platform/private-address.ts';
 
 /**
  * How other processes speak to one that keeps running (a mount's supervisor, a watcher): a Unix
@@ -49,16 +47,14 @@ export interface ControlHandler<Q extends Question> {
   reportOf: (error: unknown) => ErrorReport;
 }
 
-/** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
-const SOCKET_PATH_BYTES = 103;
-
 /** Listens in `folder`, or in a private temporary one where its path is too long for a socket. */
 export async function serveControl<Q extends Question>(
   folder: string,
   nonce: string,
   handler: ControlHandler<Q>,
 ): Promise<ControlServer> {
-  const { address, remove } = await socketAddress(folder, nonce);
+  const name = `control-${nonce.slice(0, 8)}`;
+  const { address, remove } = await privateAddress(folder, { name, secret: nonce });
   const server = createServer((socket) => {
     answer(socket, nonce, handler).catch(() => socket.destroy());
   });
@@ -73,23 +69,6 @@ export async function serveControl<Q extends Question>(
       await remove();
     },
   };
-}
-
-async function socketAddress(
-  folder: string,
-  nonce: string,
-): Promise<{ address: string; remove: () => Promise<void> }> {
-  if (process.platform === 'win32') {
-    return { address: `\\\\.\\pipe\\cloud-${nonce}`, remove: () => Promise.resolve() };
-  }
-  const name = `control-${nonce.slice(0, 8)}.sock`;
-  const near = join(folder, name);
-  if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES) {
-    return { address: near, remove: () => rm(near, { force: true }) };
-  }
-  const temporary = await mkdtemp(join(tmpdir(), 'cloud-'));
-  const address = join(temporary, name);
-  return { address, remove: () => rm(dirname(address), { recursive: true, force: true }) };
 }
 
 async function answer<Q extends Question>(

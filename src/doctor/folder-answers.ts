@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { relative, sep } from 'node:path';
 import { readMountTable, type MountEntry } from '../mount/mount-table.ts';
+import { isInside } from '../platform/paths.ts';
 
 /** File systems that another machine or process serves, and that can make whoever looks wait for ever. */
 const SERVED = /^(nfs|cifs|smb|fuse|9p|afs|ceph|gluster|lustre|webdav|davfs|macfuse|osxfuse)/i;
@@ -32,12 +32,7 @@ export async function folderAnswers(path: string, platform: NodeJS.Platform): Pr
 export function typeOf(table: readonly MountEntry[], path: string): string | undefined {
   let best: MountEntry | undefined;
   for (const entry of table) {
-    if (holds(entry.path, path) && entry.path.length >= (best?.path.length ?? 0)) best = entry;
+    if (isInside(entry.path, path) && entry.path.length >= (best?.path.length ?? 0)) best = entry;
   }
   return best?.type;
-}
-
-function holds(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
-  return path !== '..' && !path.startsWith(`..${sep}`);
 }

@@ -7,7 +7,7 @@ import { readConfiguration } from '../session/configuration.ts';
 import { adapterOf } from './adapters.ts';
 import { mountId } from './identity.ts';
 import { detachMount, isOfKind } from './machine.ts';
-import { checkFreeMountPoint, checkMountPoint, overlap, resolveMountPoint } from './mount-point.ts';
+import { checkFreeMountPoint, checkMountPoint, resolveMountPoint } from './mount-point.ts';
 import { findMount, readMountTable } from './mount-table.ts';
 import { DEFAULT_PROFILE, findProfile, type MountProfile } from './profiles.ts';
 import {
@@ -18,6 +18,8 @@ import {
   writeRecord,
   type MountRecord,
 } from './record.ts';
+import { overlap } from '../platform/paths.ts';
+import { platformOf } from '../platform/platform.ts';
 
 export interface MountOptions {
   /** What the person asked for. */
@@ -150,7 +152,7 @@ async function checkFolder(
 ): Promise<void> {
   const found = findMount(await readMountTable(host.platform), path);
   if (found === undefined) {
-    await (host.platform === 'win32' ? checkFreeMountPoint(path) : checkMountPoint(path));
+    await (platformOf(host.platform).unix ? checkMountPoint(path) : checkFreeMountPoint(path));
     return;
   }
   const died = before?.path === path && before.state !== 'unmounted';

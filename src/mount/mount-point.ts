@@ -9,11 +9,12 @@ import {
   rmdir,
   stat,
 } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { shellWord } from '../output/format.ts';
 import { isErrno } from '../platform/atomic-file.ts';
+import { here, platformOf } from '../platform/platform.ts';
 
 /**
  * The folder's real path, so that it compares with the system's mount table. The folder itself is
@@ -21,9 +22,9 @@ import { isErrno } from '../platform/atomic-file.ts';
  */
 export async function resolveMountPoint(
   path: string,
-  platform: NodeJS.Platform = process.platform,
+  platform: NodeJS.Platform = here.name,
 ): Promise<string> {
-  if (platform === 'win32' && isDrive(path)) return path.slice(0, 2).toUpperCase();
+  if (!platformOf(platform).unix && isDrive(path)) return path.slice(0, 2).toUpperCase();
   const absolute = resolve(path);
   return join(await realAncestor(dirname(absolute)), basename(absolute));
 }
@@ -40,13 +41,6 @@ async function realAncestor(path: string): Promise<string> {
     if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
     return join(await realAncestor(dirname(path)), basename(path));
   }
-}
-
-/** Whether one folder is, or lies in, the other. */
-export function overlap(a: string, b: string): boolean {
-  const within = (inner: string, outer: string): boolean =>
-    inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
-  return within(a, b) || within(b, a);
 }
 
 /**

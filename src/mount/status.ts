@@ -13,6 +13,7 @@ import {
   type MountRecord,
   type MountState,
 } from './record.ts';
+import { platformOf } from '../platform/platform.ts';
 
 export interface MountStatus {
   id: string;
@@ -76,7 +77,7 @@ async function statusOf(
   table: readonly MountEntry[],
 ): Promise<MountStatus> {
   const live = isSupervised(record) ? await askLive(record) : undefined;
-  const listed = host.platform === 'win32' || findMount(table, record.path) !== undefined;
+  const listed = !platformOf(host.platform).unix || findMount(table, record.path) !== undefined;
   const { state, problem } = judge(host, record, live, listed);
   const { rclone, supervisor } = record;
   const inUse = state === 'mounted' || state === 'degraded';

@@ -1,9 +1,12 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readPairs } from '../bisync/pair.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
+import { foldName } from '../platform/file-names.ts';
 import type { Host } from '../platform/host.ts';
+import { isInside } from '../platform/paths.ts';
+import { platformOf } from '../platform/platform.ts';
 import { readConfiguration } from '../session/configuration.ts';
 import type { Folders } from '../session/folders.ts';
 
@@ -70,12 +73,12 @@ interface OverlapTest {
 function overlapTest({ platform }: Host): OverlapTest {
   const known = new Map<string, string>();
   const place = async (path: string): Promise<string> => {
-    const found = known.get(path) ?? fold(await realPlace(path), platform);
+    const found = known.get(path) ?? foldName(await realPlace(path), platformOf(platform));
     known.set(path, found);
     return found;
   };
   const contains = async (outer: string, inner: string): Promise<boolean> =>
-    isWithin(await place(outer), await place(inner));
+    isInside(await place(outer), await place(inner));
   const either = async (one: string, other: string): Promise<boolean> =>
     (await contains(one, other)) || (await contains(other, one));
   return Object.assign(either, { contains });
@@ -90,16 +93,6 @@ async function realPlace(path: string): Promise<string> {
     if (dirname(current) === current) return resolve(path);
     rest.unshift(basename(current));
   }
-}
-
-/** macOS and Windows take `Cloud` and `cloud` for one name, and macOS both forms of `é`. */
-function fold(path: string, platform: NodeJS.Platform): string {
-  return platform === 'darwin' || platform === 'win32' ? path.normalize('NFC').toLowerCase() : path;
-}
-
-function isWithin(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
-  return path === '' || (!isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`));
 }
 
 async function refuseFile(path: string): Promise<void> {

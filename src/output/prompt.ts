@@ -41,7 +41,8 @@ async function ask(
   // In raw mode Ctrl-C is a key; to the rest of the program it is the signal.
   lines.once('SIGINT', () => {
     process.stderr.write('\n');
-    process.kill(process.pid, 'SIGINT');
+    // A process that sends itself a signal on Windows is ended at once, without a last word.
+    if (!process.emit('SIGINT', 'SIGINT')) process.kill(process.pid, 'SIGINT');
   });
   try {
     return await lines.question(question, { signal });

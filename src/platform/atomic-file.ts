@@ -1,5 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { systemClock, type Clock } from './clock.ts';
+import { here, type Platform } from './platform.ts';
 
 export interface AtomicWriteOptions {
   /** Permission bits of the new file, set when it is created. Default 0600. */
@@ -33,7 +35,7 @@ export async function writeFileAtomic(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await replaceFile(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -48,12 +50,48 @@ function uniqueSuffix(): string {
     .padStart(12, '0');
 }
 
+export interface ReplaceDeps {
+  platform: Pick<Platform, 'holdsOpenFiles'>;
+  rename: (from: string, to: string) => Promise<void>;
+  clock: Pick<Clock, 'sleep'>;
+}
+
+/** Two and a half seconds altogether: a virus scanner has looked by then. */
+const PAUSES_MS = [10, 20, 40, 80, 150, 200, 500, 500, 1000];
+
+/**
+ * `rename`, with patience on Windows, which refuses it while a reader, an indexer or a virus scanner
+ * has either file open; mostly that takes milliseconds.
+ *
+ * @throws the system error of the last attempt
+ */
+export async function replaceFile(
+  from: string,
+  to: string,
+  { platform = here, clock = systemClock, ...deps }: Partial<ReplaceDeps> = {},
+): Promise<void> {
+  const move = deps.rename ?? rename;
+  for (const pause of platform.holdsOpenFiles ? PAUSES_MS : []) {
+    try {
+      await move(from, to);
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'EPERM', 'EACCES', 'EBUSY')) throw error;
+    }
+    await clock.sleep(pause);
+  }
+  await move(from, to);
+}
+
 /**
  * Makes a rename or an unlink in `folder` durable, where its file system can: some network and FUSE ones
  * refuse the call (fsync(2): EINVAL), and Windows has none. What was done there is done all the same.
  */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
+export async function syncFolder(
+  folder: string,
+  { unix }: Pick<Platform, 'unix'> = here,
+): Promise<void> {
+  if (!unix) return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
@@ -65,9 +103,12 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Creates `path` and its missing parents with mode 0700; tightens it when it was wider. */
-export async function ensurePrivateFolder(path: string): Promise<void> {
+export async function ensurePrivateFolder(
+  path: string,
+  { unix }: Pick<Platform, 'unix'> = here,
+): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  if (process.platform !== 'win32') await chmod(path, 0o700);
+  if (unix) await chmod(path, 0o700);
 }
 
 /** The file's text, or undefined when there is none. Other errors are thrown. */

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { posix, win32 } from 'node:path';
+import { here, platformOf } from './platform.ts';
 
 /** Where the product keeps its files; every folder is created 0700 by whoever writes first. */
 export interface Places {
@@ -23,10 +23,10 @@ const NAME = 'cloud-cli';
  */
 export function resolvePlaces(
   env: NodeJS.ProcessEnv = process.env,
-  platform: NodeJS.Platform = process.platform,
+  platform: NodeJS.Platform = here.name,
   home: string = homedir(),
 ): Places {
-  const path = platform === 'win32' ? win32 : posix;
+  const { path } = platformOf(platform);
   const moved = env['CLOUD_HOME'];
   if (moved !== undefined && moved !== '') {
     const root = path.resolve(moved);

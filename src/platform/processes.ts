@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { here } from './platform.ts';
 
 /**
  * A process as it can be recognised later. A pid alone is reused by the system; with the start
@@ -11,8 +12,11 @@ export interface ProcessIdentity {
 }
 
 /** The identity of a running process, or undefined when there is none with this pid. */
-export function identifyProcess(pid: number): ProcessIdentity | undefined {
-  const startedAt = startTime(pid);
+export function identifyProcess(
+  pid: number,
+  platform: NodeJS.Platform = here.name,
+): ProcessIdentity | undefined {
+  const startedAt = startTime(pid, platform);
   return startedAt === undefined ? undefined : { pid, startedAt };
 }
 
@@ -21,11 +25,17 @@ export function currentProcess(): ProcessIdentity {
 }
 
 /** Whether this very process still runs: same pid and same start time. */
-export function isRunning(identity: ProcessIdentity): boolean {
-  return startTime(identity.pid) === identity.startedAt;
+export function isRunning(
+  identity: ProcessIdentity,
+  platform: NodeJS.Platform = here.name,
+): boolean {
+  return startTime(identity.pid, platform) === identity.startedAt;
 }
 
-/** Sends a signal to this very process; false when it no longer runs. Never signals by name. */
+/**
+ * Sends a signal to this very process; false when it no longer runs. Never signals by name. On Windows
+ * every signal ends it at once, so whoever wants it to end in order asks it first.
+ */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isRunning(identity)) return false;
   try {
@@ -36,11 +46,12 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   }
 }
 
-function startTime(pid: number): string | undefined {
+function startTime(pid: number, platform: NodeJS.Platform): string | undefined {
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  switch (process.platform) {
-    case 'linux':
-      return linuxStartTime(pid);
+  if (platform === 'linux') return linuxStartTime(pid);
+  // The other systems are asked by a program, which takes its time.
+  if (!exists(pid)) return undefined;
+  switch (platform) {
     case 'win32':
       return firstLine('powershell.exe', [
         '-NoProfile',
@@ -50,6 +61,15 @@ function startTime(pid: number): string | undefined {
       ]);
     default:
       return firstLine('ps', ['-o', 'lstart=', '-p', String(pid)]);
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

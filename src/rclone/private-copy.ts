@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { readTextIfExists } from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
+import { platformOf } from '../platform/platform.ts';
 
 /** Which of the unpacked copies is in use; replacing this small file is the atomic switch. */
 export const currentCopySchema = z.object({
@@ -38,5 +39,5 @@ export async function readPrivateCopy(
 }
 
 export function binaryName(host: Pick<Host, 'platform'>): string {
-  return host.platform === 'win32' ? 'rclone.exe' : 'rclone';
+  return `rclone${platformOf(host.platform).programEndings[0]}`;
 }

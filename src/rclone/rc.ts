@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawn, type ChildProcess } from 'node:child_process';
 import * as z from 'zod/mini';
@@ -11,6 +8,8 @@ import { ExitCode } from '../output/exit-codes.ts';
 import { redact } from '../output/redact.ts';
 import { ensurePrivateFolder } from '../platform/atomic-file.ts';
 import { systemClock } from '../platform/clock.ts';
+import { here, type Platform } from '../platform/platform.ts';
+import { privateAddress } from '../platform/private-address.ts';
 import { identifyProcess, type ProcessIdentity } from '../platform/processes.ts';
 import { rcdArgv } from './argv.ts';
 import { parseLogLine, type RcloneLogEvent } from './log.ts';
@@ -42,6 +41,8 @@ export interface RcdOptions {
   holdOpen?: number | undefined;
   /** How long it may take to answer its first call, in milliseconds. Default 15 seconds. */
   readyWithinMs?: number;
+  /** Default: the one that this process runs on. */
+  platform?: Pick<Platform, 'unix'>;
 }
 
 /** A running `rclone rcd` that this process started. */
@@ -67,13 +68,16 @@ export async function startRcd(
 ): Promise<RcDaemon> {
   options.signal?.throwIfAborted();
   await ensurePrivateFolder(options.socketFolder);
-  const listen = await (process.platform === 'win32' ? loopback() : socket(options.socketFolder));
+  const listen = await ((options.platform ?? here).unix
+    ? socket(options.socketFolder)
+    : loopback());
   const child = spawnRcd(rclone.path, listen, options);
   const log = followLog(child, options.onLog);
   const exited = exitOf(child, log.tail, listen.remove);
   const stop = stopper(child, exited);
   try {
-    const address = await listen.address(log.port);
+    const address = await addressOf(listen, log.port, exited, options);
+    if (address === undefined) throw await notStarted(child, exited);
     const client = createRcClient(address);
     const identity = await ready(child, client, exited, options);
     options.signal?.addEventListener('abort', () => void stop(), { once: true });
@@ -85,7 +89,8 @@ export async function startRcd(
 }
 
 function spawnRcd(path: string, listen: Listening, options: RcdOptions): ChildProcess {
-  const logFile = process.platform === 'win32' ? undefined : options.outliveWithLog;
+  const { unix } = options.platform ?? here;
+  const logFile = unix ? options.outliveWithLog : undefined;
   const argv = rcdArgv({
     address: listen.flag,
     openToSocketOwner: listen.password === undefined,
@@ -115,24 +120,15 @@ interface Listening {
   remove: () => Promise<void>;
 }
 
-/** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
-const SOCKET_PATH_BYTES = 103;
-
 async function socket(folder: string): Promise<Listening> {
-  const name = `rcd-${randomBytes(4).toString('hex')}.sock`;
-  let socketPath = join(folder, name);
-  let temporary: string | undefined;
-  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES) {
-    temporary = await mkdtemp(join(tmpdir(), 'cloud-'));
-    socketPath = join(temporary, name);
-  }
-  const made = temporary ?? socketPath;
+  const name = `rcd-${randomBytes(4).toString('hex')}`;
+  const { address: socketPath, remove } = await privateAddress(folder, { name, secret: name });
   return {
     flag: `unix://${socketPath}`,
     env: {},
     password: undefined,
     address: () => Promise.resolve({ socketPath }),
-    remove: () => rm(made, { recursive: true, force: true }),
+    remove,
   };
 }
 
@@ -149,6 +145,7 @@ function loopback(): Promise<Listening> {
 }
 
 const TAIL_LINES = 40;
+const READY_WITHIN_MS = 15_000;
 
 function followLog(
   child: ChildProcess,
@@ -207,7 +204,7 @@ async function ready(
   child: ChildProcess,
   client: RcClient,
   exited: RcDaemon['exited'],
-  { readyWithinMs = 15_000, signal }: RcdOptions,
+  { readyWithinMs = READY_WITHIN_MS, signal }: RcdOptions,
 ): Promise<ProcessIdentity> {
   const deadline = systemClock.now() + readyWithinMs;
   while (child.pid !== undefined && !hasEnded(child) && systemClock.now() < deadline) {
@@ -219,9 +216,33 @@ async function ready(
     if (identity !== undefined) return identity;
     await systemClock.sleep(10, signal);
   }
+  throw await notStarted(child, exited);
+}
+
+/** Undefined when it ends, or says nothing, before it has told its port. */
+async function addressOf(
+  listen: Listening,
+  port: Promise<number>,
+  exited: RcDaemon['exited'],
+  { readyWithinMs = READY_WITHIN_MS, signal }: RcdOptions,
+): Promise<RcAddress | undefined> {
+  const told = new AbortController();
+  const limit = signal === undefined ? told.signal : AbortSignal.any([signal, told.signal]);
+  const tooLong = systemClock.sleep(readyWithinMs, limit);
+  // Nobody waits for it any more when the port was told.
+  tooLong.catch(() => undefined);
+  try {
+    const never = Promise.race([exited, tooLong]).then(() => undefined);
+    return await Promise.race([listen.address(port), never]);
+  } finally {
+    told.abort();
+  }
+}
+
+async function notStarted(child: ChildProcess, exited: RcDaemon['exited']): Promise<AbortError> {
   const gone = child.pid === undefined || hasEnded(child);
   const { tail } = gone ? await exited : { tail: [] };
-  throw new AbortError(
+  return new AbortError(
     'rclone-daemon',
     gone ? 'rclone ended right after it was started.' : 'rclone was started but does not answer.',
     { exitCode: ExitCode.rclone, details: { lastWords: tail.slice(-5) } },

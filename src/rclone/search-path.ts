@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { posix, win32 } from 'node:path';
 import type { Host } from '../platform/host.ts';
+import { platformOf } from '../platform/platform.ts';
 
 /**
  * Every file of this name on PATH, in order. Relative entries of PATH mean whatever the working
@@ -10,7 +10,7 @@ export async function findOnPath(
   name: string,
   { env, platform }: Pick<Host, 'env' | 'platform'>,
 ): Promise<string[]> {
-  const path = platform === 'win32' ? win32 : posix;
+  const { path } = platformOf(platform);
   const folders = new Set((env['PATH'] ?? env['Path'] ?? '').split(path.delimiter));
   const found: string[] = [];
   for (const folder of folders) {
@@ -30,8 +30,7 @@ export async function isProgramOnPath(
   name: string,
   host: Pick<Host, 'env' | 'platform'>,
 ): Promise<boolean> {
-  const endings = host.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
-  for (const ending of endings) {
+  for (const ending of platformOf(host.platform).programEndings) {
     if ((await findOnPath(`${name}${ending}`, host)).length > 0) return true;
   }
   return false;

@@ -1,6 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { posix, win32 } from 'node:path';
+import { posix } from 'node:path';
+import { keyBelow } from '../platform/paths.ts';
+import { platformOf } from '../platform/platform.ts';
 
 /** This process, as far as a later login needs to know it. */
 export interface RunningProgram {
@@ -32,9 +34,9 @@ export function realPathOf(path: string): string | undefined {
  */
 export function stableEntry(program: RunningProgram, deps: EntryDeps): RunningProgram {
   const { platform, realPath } = deps;
-  const path = pathOf(platform);
+  const { path } = platformOf(platform);
   const real = realPath(program.node) ?? program.node;
-  const name = platform === 'win32' ? 'node.exe' : 'node';
+  const name = `node${platformOf(platform).programEndings[0]}`;
   const links = searchPath(deps).map((folder) => path.join(folder, name));
   const stable = links.find((link) => realPath(link) === real && !holdsVersion(link));
   const byLink = links.find((link) => realPath(link) === real);
@@ -54,17 +56,13 @@ export function isFromNpx(script: string): boolean {
  * run, and temporary ones are left out.
  */
 export function searchPath({ env, platform }: Pick<EntryDeps, 'env' | 'platform'>): string[] {
-  const path = pathOf(platform);
+  const { path } = platformOf(platform);
   const folders = (env['PATH'] ?? '').split(path.delimiter).filter((each) => path.isAbsolute(each));
   return folders.filter(
     (folder) =>
       !/fnm_multishells|node_modules[\\/]\.bin|node-gyp-bin|[\\/]_npx[\\/]/.test(folder) &&
       !isTemporary(folder, platform),
   );
-}
-
-function pathOf(platform: NodeJS.Platform): typeof posix {
-  return platform === 'win32' ? win32 : posix;
 }
 
 /** `v24.7.0`, `24.7.0_1`, `node@24`: what an update replaces. */
@@ -74,13 +72,9 @@ function holdsVersion(path: string): boolean {
 
 /** What the next boot may take away. */
 export function isTemporary(place: string, platform: NodeJS.Platform): boolean {
-  const path = pathOf(platform);
-  const roots =
-    platform === 'win32' ? [tmpdir()] : ['/tmp', '/var/tmp', '/run', '/private/tmp', tmpdir()];
-  return roots.some((root) => {
-    const rest = path.relative(root, place);
-    return rest !== '' && !rest.startsWith('..') && !path.isAbsolute(rest);
-  });
+  const system = platformOf(platform);
+  const more = system.unix ? ['/tmp', '/var/tmp', '/run', '/private/tmp'] : [];
+  return [...more, tmpdir()].some((root) => (keyBelow(root, place, system) ?? '') !== '');
 }
 
 /** Settings that a service needs as much as the shell that installed it. Secrets are none of them. */

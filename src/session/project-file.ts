@@ -1,5 +1,6 @@
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readTextIfExists } from '../platform/atomic-file.ts';
+import { isInside } from '../platform/paths.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { closest } from '../output/closest.ts';
@@ -78,8 +79,7 @@ function valueOf(path: string, key: string, value: unknown): string | boolean {
 function inside(file: string, folder: string): string {
   const root = dirname(file);
   const target = resolve(root, folder);
-  const way = relative(root, target);
-  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+  if (!isInside(root, target)) {
     throw damaged(file, 'names a path outside its own folder');
   }
   return target;

@@ -113,7 +113,7 @@ async function elsewhere(
     try {
       const target = dryRun
         ? join(root, below)
-        : await pathInside(root, below, { createFolders: true });
+        : await pathInside(root, below, { platform: run.names.platform, createFolders: true });
       const placed = dryRun || (await placeAt(run, target, version));
       const { size, from } = version;
       if (placed) all.done.push({ path: target, action: 'restored', size, from, synced: true });

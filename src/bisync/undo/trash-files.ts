@@ -1,8 +1,9 @@
 import { lstat, readdir } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isErrno } from '../../platform/atomic-file.ts';
 import { surveyFolder } from '../survey.ts';
 import { timeOfRun } from '../trash-bounds.ts';
+import { keyBelow } from '../../platform/paths.ts';
 
 /** A version that syncing replaced or deleted here. */
 export interface TrashFile {
@@ -23,7 +24,7 @@ export async function trashFiles(pair: { root: string; trash: string }): Promise
   const { trashes } = await surveyFolder(pair.root, { tryToRead: false, gitignore: false });
   const own = await filesOf(pair.trash, '');
   const beside = await Promise.all(
-    trashes.map((folder) => filesOf(folder, relative(pair.root, dirname(folder)))),
+    trashes.map((folder) => filesOf(folder, keyBelow(pair.root, dirname(folder)) ?? '')),
   );
   return [...own, ...beside.flat()].toSorted(
     (a, b) => b.at.localeCompare(a.at) || a.path.localeCompare(b.path),
@@ -45,7 +46,7 @@ async function filesOf(trash: string, below: string): Promise<TrashFile[]> {
       const size = await sizeOf(file);
       if (size === undefined) continue;
       const [plain, number] = numbered(file, names);
-      const path = join(below, relative(folder, plain)).split(sep).join('/');
+      const path = [below, keyBelow(folder, plain)].filter(Boolean).join('/');
       const id = number === undefined ? run : `${run}.${number}`;
       found.push({ id, path, file, at: new Date(began).toISOString(), size });
     }

@@ -1,8 +1,9 @@
-import { isAbsolute, normalize, relative, sep } from 'node:path';
 import type { ApiClient } from '../../api/client.ts';
 import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
 import type { Host } from '../../platform/host.ts';
+import { keyBelow } from '../../platform/paths.ts';
+import { here, type Platform } from '../../platform/platform.ts';
 import type { BucketAccess } from '../../session/bucket-access.ts';
 import { ensureBucketKey } from '../../session/bucket-key.ts';
 import { openSession } from '../../session/open.ts';
@@ -63,18 +64,9 @@ export async function syncedPair(
  *
  * @throws AbortError `bad-path` (2)
  */
-export function pathInPair(root: string, word: string): string {
-  const inside = normalize(isAbsolute(word) ? relative(root, word) : word);
-  const path = inside.split(sep).join('/').replace(/\/+$/, '');
-  if (
-    path !== '' &&
-    path !== '.' &&
-    path !== '..' &&
-    !path.startsWith('../') &&
-    !isAbsolute(path)
-  ) {
-    return path;
-  }
+export function pathInPair(root: string, word: string, platform: Platform = here): string {
+  const path = keyBelow(root, platform.path.resolve(root, word), platform);
+  if (path !== undefined && path !== '') return path;
   throw new AbortError('bad-path', `${word} is no file or folder inside ${root}.`, {
     exitCode: ExitCode.usage,
     suggestions: ['Name it as it is below the synced folder: notes/plan.md'],

@@ -1,6 +1,6 @@
-import { relative, sep } from 'node:path';
 import { watch, type FSWatcher } from 'chokidar';
 import { watchLimit, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
+import { keyBelow } from '../../platform/paths.ts';
 
 /**
  * chokidar's watches, as macOS (FSEvents) and Windows (ReadDirectoryChangesW) have them for a whole
@@ -57,6 +57,6 @@ export class ChokidarWatch implements LocalChanges {
   }
 
   #inside(path: string): string {
-    return relative(this.#options.root, path).split(sep).join('/');
+    return keyBelow(this.#options.root, path) ?? '';
   }
 }

@@ -3,7 +3,7 @@ import { ignoreFileNames } from '../filters/ignore-file.ts';
 import { leftOutTest, type LeftOut } from '../filters/left-out.ts';
 import type { PathFilter } from '../filters/path-filter.ts';
 import { hasLookAlike } from '../names.ts';
-import { unfitName, type NameRules } from '../name-rules.ts';
+import { foldsNames, unfitName, type NameRules } from '../name-rules.ts';
 import { unsafeKey } from '../safe-path.ts';
 import { etagOf, type BaselineEntry } from '../versions.ts';
 import type { RemoteHint } from './agenda.ts';
@@ -33,14 +33,13 @@ export type Verdict =
 
 /** Whether a change of this path may take the lane at all. Pure. */
 export function judgePath(path: string, known: boolean, rules: LaneRules): Verdict {
-  const { platform, caseInsensitive } = rules.names;
-  if (unsafeKey(path, platform) !== undefined) return { run: 'unsafe-path' };
+  if (unsafeKey(path, rules.names.platform) !== undefined) return { run: 'unsafe-path' };
   // Rules decide about other files too.
   if (isIgnoreFile(path, rules) && !rules.filter.ignores(path, 'file')) return { run: 'rules' };
   if (rules.filter.ignores(path, 'file') || leftOutTest(rules.leftOut)(path)) return 'nothing';
   if (hasLookAlike(path) || path.includes('\ufffd')) return { run: 'name' };
   if (unfitName(path, rules.names) !== undefined) return { run: 'name' };
-  if (!known && (caseInsensitive || platform === 'darwin')) return { run: 'name' };
+  if (!known && foldsNames(rules.names)) return { run: 'name' };
   if (rules.inConflict.has(path)) return { run: 'conflict' };
   if (rules.inDoubt.has(path)) return { run: 'doubt' };
   return 'lane';

@@ -6,7 +6,7 @@ import { S3RequestError } from '../../s3/errors.ts';
 import { resolveBothSides } from '../conflict.ts';
 import { downloadFile } from '../download.ts';
 import { hashStable } from '../local-file.ts';
-import { foldAnywhere, unfitForWindows } from '../name-rules.ts';
+import { foldAnywhere } from '../name-rules.ts';
 import { problemOf } from '../path-failure.ts';
 import { PathProblem, type Problem } from '../problems.ts';
 import type { RunContext } from '../run-context.ts';
@@ -14,6 +14,8 @@ import { uploadFile } from '../upload.ts';
 import type { BaselineEntry } from '../versions.ts';
 import { BURST, LONGEST_MS, type LocalHint, type RemoteHint } from './agenda.ts';
 import { judgeLocal, judgeRemote, type Found, type LaneRules } from './judge.ts';
+import { unfitForWindows } from '../../platform/file-names.ts';
+import { platformOf } from '../../platform/platform.ts';
 
 /** What became of a batch of changes. */
 export interface LaneOutcome {
@@ -135,7 +137,7 @@ class Lane {
 
   /** Whether it was a folder: where one watch is for the whole tree, nothing else tells. */
   #heldFiles(path: string): boolean {
-    if (this.#rules.names.platform === 'linux') return false;
+    if (!platformOf(this.#rules.names.platform).watchesTrees) return false;
     for (const key of this.#run.baseline.keys()) if (key.startsWith(`${path}/`)) return true;
     return false;
   }

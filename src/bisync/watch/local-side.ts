@@ -6,6 +6,7 @@ import { FolderWatches } from './folder-watches.ts';
 import { WatchLimitError, type LocalChanges, type LocalChangesOptions } from './local-changes.ts';
 import { Polling } from './polling.ts';
 import { ChokidarWatch } from './chokidar-watch.ts';
+import { platformOf } from '../../platform/platform.ts';
 
 interface LocalSideOptions {
   root: string;
@@ -72,10 +73,9 @@ export class LocalSide {
   }
 
   async #watch(): Promise<void> {
-    const native =
-      this.#host.platform === 'linux'
-        ? new FolderWatches(this.#forChanges(), this.#options.fsWatch)
-        : new ChokidarWatch(this.#forChanges());
+    const native = platformOf(this.#host.platform).watchesTrees
+      ? new ChokidarWatch(this.#forChanges())
+      : new FolderWatches(this.#forChanges(), this.#options.fsWatch);
     try {
       await native.start();
     } catch (error) {

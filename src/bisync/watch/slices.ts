@@ -95,7 +95,7 @@ export class PairSlices {
     const [pair, { conflicts, profile }] = [this.#pair, this.#options];
     const access = this.#access();
     const now = this.#host.clock.now();
-    const root = await SyncedRoot.open(pair);
+    const root = await SyncedRoot.open(pair, this.#host);
     const ready = await makeReady({ access }, pair, { s3, now });
     if (this.#warm?.mark !== (await markOf(pair))) await this.#read();
     if (this.#warm === undefined) throw new NeedsRun();

@@ -11,6 +11,7 @@ import type { Check } from '../check.ts';
 import type { Facts } from '../facts.ts';
 import { failure, ok, warning, type Observation } from '../finding.ts';
 import { namesIn, readIfThere, statIfThere, walk } from '../own-files.ts';
+import { platformOf } from '../../platform/platform.ts';
 
 export const fileChecks: readonly Check[] = [
   {
@@ -45,7 +46,7 @@ const PRIVATE_FILES = ['config.json', 'secrets.json', 'secrets.key', 'rclone.con
 async function permissions({ host, deps }: Facts): Promise<Observation[]> {
   const { places, platform } = host;
   const isForeign = (entry: Stats): boolean => isAnothers(entry, deps.uid);
-  if (platform === 'win32') return [ok('Windows keeps this folder to its user')];
+  if (!platformOf(platform).unix) return [ok('Windows keeps this folder to its user')];
   const folders = [places.config, places.state, places.data, places.cache];
   const files = PRIVATE_FILES.map((name) => join(places.config, name));
   const wide: { path: string; mode: number }[] = [];

@@ -65,10 +65,13 @@ export const networkChecks: readonly Check[] = [
     withinMs: 10_000,
     exitCode: ExitCode.needsPerson,
     run: async (facts) =>
-      judgeClock([
-        { name: 'the server', reached: await facts.server() },
-        { name: 'the storage', reached: await facts.storage() },
-      ]),
+      judgeClock(
+        [
+          { name: 'the server', reached: await facts.server() },
+          { name: 'the storage', reached: await facts.storage() },
+        ],
+        facts.host.platform,
+      ),
   },
 ];
 
@@ -222,7 +225,10 @@ interface Answerer {
 const REFUSED_MS = 15 * 60_000;
 const NOTICED_MS = 60_000;
 
-export function judgeClock(answerers: readonly Answerer[]): Observation[] {
+export function judgeClock(
+  answerers: readonly Answerer[],
+  platform: NodeJS.Platform,
+): Observation[] {
   const skews = answerers.flatMap(({ name, reached }) =>
     reached?.ok === true && reached.serverTimeMs !== undefined
       ? [{ name, skew: reached.answeredAtMs - reached.serverTimeMs }]
@@ -232,7 +238,11 @@ export function judgeClock(answerers: readonly Answerer[]): Observation[] {
   if (worst === undefined) return [skipped('nobody told the time')];
   const { name, skew } = worst;
   const off = `${formatDuration(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} ${name}`;
-  const cure: Cure = { sentence: 'Let the system keep the time.', command: TIME_SYNC };
+  const command = TIME_SYNC[platform];
+  const cure: Cure = {
+    sentence: 'Let the system keep the time.',
+    ...(command !== undefined && { command }),
+  };
   if (Math.abs(skew) >= REFUSED_MS) {
     const cause = 'The storage refuses requests that are signed more than 15 minutes off.';
     return [failure(ExitCode.needsPerson, `The clock is ${off}`, { cause, cure })];
@@ -242,9 +252,8 @@ export function judgeClock(answerers: readonly Answerer[]): Observation[] {
   return [warning(`The clock is ${off}`, { cause, cure })];
 }
 
-const TIME_SYNC =
-  process.platform === 'darwin'
-    ? 'sudo sntp -sS time.apple.com'
-    : process.platform === 'win32'
-      ? 'w32tm /resync'
-      : 'sudo timedatectl set-ntp true';
+const TIME_SYNC: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: 'sudo sntp -sS time.apple.com',
+  linux: 'sudo timedatectl set-ntp true',
+  win32: 'w32tm /resync',
+};

@@ -8,6 +8,7 @@ import type { Check } from '../check.ts';
 import type { Facts } from '../facts.ts';
 import { ok, warning, type Observation } from '../finding.ts';
 import { folderAnswers } from '../folder-answers.ts';
+import { platformOf } from '../../platform/platform.ts';
 
 export const watchingChecks: readonly Check[] = [
   {
@@ -24,7 +25,7 @@ const COUNT_WITHIN_MS = 3000;
 
 /** inotify(7): each folder that is watched takes one watch of its user's. */
 async function inotify(facts: Facts): Promise<Observation[]> {
-  if (facts.host.platform !== 'linux') return [];
+  if (platformOf(facts.host.platform).watchesTrees) return [];
   const limit = async (name: string): Promise<number | undefined> => {
     const text = await facts.deps.readSystemFile(`/proc/sys/fs/inotify/${name}`);
     return text === undefined ? undefined : Number(text.trim());

@@ -4,6 +4,7 @@ import { ExitCode } from '../../output/exit-codes.ts';
 import { redact } from '../../output/redact.ts';
 import { withoutOurs } from '../environment.ts';
 import type { InstallContext } from './step.ts';
+import { platformOf } from '../../platform/platform.ts';
 
 export interface ProgramOptions {
   cwd?: string;
@@ -24,7 +25,7 @@ export async function runProgram(
   { cwd, env = {}, timeoutMs = 600_000 }: ProgramOptions = {},
 ): Promise<string> {
   signal.throwIfAborted();
-  const isLeader = process.platform !== 'win32';
+  const isLeader = platformOf(host.platform).unix;
   const running = execa(program, argv, {
     env: { ...withoutAsking(withoutOurs(host.env)), LC_ALL: 'C', ...env },
     extendEnv: false,

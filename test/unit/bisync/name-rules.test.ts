@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  findCollisions,
-  foldAnywhere,
-  foldOf,
-  unfitForWindows,
-  unfitName,
-} from '../../../src/bisync/name-rules.ts';
+import { unfitForWindows } from '../../../src/platform/file-names.ts';
+import { findCollisions, foldAnywhere, foldOf, unfitName } from '../../../src/bisync/name-rules.ts';
 
 const FITS_WINDOWS = [
   ...['a.md', 'ä/ö.md', '.hidden', 'a b.md', 'console.md', 'com10.txt', 'a.con', 'nullify', ' a'],

@@ -63,17 +63,27 @@ test.each([
   [-15 * 60_000, 'failure', 78],
   [86_400_000, 'failure', 78],
 ])('a clock that is %i ms ahead', (skew, level, exitCode) => {
-  const [seen] = judgeClock([
+  const both = [
     { name: 'the server', reached: answered({ serverTimeMs: NOW, answeredAtMs: NOW }) },
     { name: 'the storage', reached: answered({ serverTimeMs: NOW, answeredAtMs: NOW + skew }) },
-  ]);
+  ];
+  const [seen] = judgeClock(both, 'linux');
   expect(seen).toMatchObject({ level, exitCode });
-  if (level !== 'ok') expect(seen?.summary).toMatch(skew > 0 ? /ahead of/ : /behind/);
+  if (level === 'ok') return;
+  expect(seen?.summary).toMatch(skew > 0 ? /ahead of/ : /behind/);
+  const cures = (['linux', 'darwin', 'win32', 'freebsd'] as const).map((platform) =>
+    judgeClock(both, platform)[0]
+      ?.cure?.command?.split(' ')
+      .find((word) => word !== 'sudo'),
+  );
+  expect(cures).toEqual(['timedatectl', 'sntp', 'w32tm', undefined]);
 });
 
 test('a clock that nobody can be compared with is not looked at', () => {
   const silent = answered({ serverTimeMs: undefined });
-  expect(judgeClock([{ name: 'x', reached: silent }])).toMatchObject([{ level: 'skipped' }]);
+  expect(judgeClock([{ name: 'x', reached: silent }], 'linux')).toMatchObject([
+    { level: 'skipped' },
+  ]);
 });
 
 function answered(more: Partial<Extract<Reach, { ok: true }>>): Reach {
