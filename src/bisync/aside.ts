@@ -53,7 +53,8 @@ export async function hashMoved(run: RunContext, aside: string): Promise<LocalVe
 
 /**
  * Undoes a move into the trash, if the file is still there. If the name is taken by now, the file
- * becomes a conflict copy.
+ * becomes a conflict copy. Its own name it gets without a word in the journal: a full disk there may be
+ * why it comes back, and after a crash in between the next run knows where it belongs.
  */
 export async function putBack(
   run: RunContext,
@@ -62,7 +63,7 @@ export async function putBack(
   aside: string,
 ): Promise<void> {
   if ((await statOf(aside)) === undefined) return;
-  if (await nameAside(run, aside, target)) await syncFolder(dirname(target));
+  if (await placeNew(aside, target)) await syncFolder(dirname(target));
   else await keepAsConflictCopy(run, path, aside, { kept: 'local', open: true, from: 'local' });
   await run.journal.write({ type: 'aside-done', aside });
 }

@@ -4,7 +4,14 @@ import { dirname } from 'node:path';
 import { syncFolder } from '../platform/atomic-file.ts';
 import { isS3Failure, S3RequestError } from '../s3/errors.ts';
 import { moveAside, putBack } from './aside.ts';
-import { addName, fingerprintOf, hashStable, temporaryBeside } from './local-file.ts';
+import {
+  addName,
+  fingerprintOf,
+  hashStable,
+  isOneFile,
+  regularFileAt,
+  temporaryBeside,
+} from './local-file.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type RunContext } from './run-context.ts';
 import { isExactName } from './safe-path.ts';
@@ -235,7 +242,14 @@ async function replaceLocal(
     await run.journal.write({ type: 'aside-done', aside });
     return outcome;
   } catch (error) {
-    await putBack(run, path, target, aside);
+    // With its successor in place it may stay in the trash, whatever could not be written down.
+    if (!(await hasItsName(fetched))) await putBack(run, path, target, aside);
     throw error;
   }
+}
+
+/** Both are names of one file; or, where a file has but one, the temporary one is gone. */
+async function hasItsName({ temporary, target }: Fetched): Promise<boolean> {
+  const [ours, named] = [await regularFileAt(temporary), await regularFileAt(target)];
+  return ours === undefined || (named !== undefined && isOneFile(ours, named));
 }

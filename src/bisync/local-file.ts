@@ -60,6 +60,16 @@ export async function fingerprintOf(
   }
 }
 
+/** As `fingerprintOf`, but undefined also for what is no file. */
+export async function regularFileAt(path: string): Promise<Fingerprint | undefined> {
+  try {
+    return await fingerprintOf(path);
+  } catch (error) {
+    if (error instanceof PathProblem) return undefined;
+    throw error;
+  }
+}
+
 /** Two names of one file, whatever it holds. */
 export function isOneFile(a: Fingerprint, b: Fingerprint): boolean {
   return a.device === b.device && a.inode === b.inode;

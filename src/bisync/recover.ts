@@ -4,7 +4,7 @@ import { isErrno } from '../platform/atomic-file.ts';
 import { S3RequestError } from '../s3/errors.ts';
 import { hashMoved, noteConflict, putBack } from './aside.ts';
 import { readJournal } from './journal.ts';
-import { fingerprintOf, isOneFile, isTemporaryName, type Fingerprint } from './local-file.ts';
+import { fingerprintOf, isOneFile, isTemporaryName, regularFileAt } from './local-file.ts';
 import { readMemory } from './pair-memory.ts';
 import { PathProblem } from './problems.ts';
 import { settle, type ConflictRecord, type RunContext } from './run-context.ts';
@@ -112,6 +112,8 @@ export async function tidyLocalRoot(run: RunContext, leftovers: Leftovers): Prom
     try {
       if (await endNaming(run, each, leftovers.namings.get(aside))) continue;
       const target = await run.root.pathOf(path, { createFolders: true });
+      // `putBack` leaves no record of the name that it gives.
+      if (await endNaming(run, each, { to: target })) continue;
       if (!(await exists(target)) || (await isUnsynced(run, each))) {
         await putBack(run, path, target, aside);
       } else {
@@ -151,7 +153,7 @@ async function endNaming(
 ): Promise<boolean> {
   if (naming === undefined) return false;
   const { to, conflict } = naming;
-  const [ours, named] = [await fileAt(aside), await fileAt(to)];
+  const [ours, named] = [await regularFileAt(aside), await regularFileAt(to)];
   if (ours === undefined || named === undefined || !isOneFile(ours, named)) return false;
   if (conflict !== undefined) {
     // The bucket's version was to have its name; that there is none is no delete.
@@ -161,16 +163,6 @@ async function endNaming(
   await rm(aside);
   await run.journal.write({ type: 'aside-done', aside });
   return true;
-}
-
-/** Undefined for none, and for what is no file. */
-async function fileAt(path: string): Promise<Fingerprint | undefined> {
-  try {
-    return await fingerprintOf(path);
-  } catch (error) {
-    if (error instanceof PathProblem) return undefined;
-    throw error;
-  }
 }
 
 /**
