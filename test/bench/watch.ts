@@ -182,6 +182,8 @@ async function allAtOnce(
 const requests = (server: TestServer): number =>
   Object.values(server.objectStore.requests.counts()).reduce((sum, each) => sum + each.requests, 0);
 
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+
 async function idle(server: TestServer, devices: readonly BenchDevice[]): Promise<string[]> {
   // What the last saves have left to do is not idle.
   await delay(3000);
@@ -192,13 +194,26 @@ async function idle(server: TestServer, devices: readonly BenchDevice[]): Promis
   const minutes = IDLE_S / 60;
   const asked = requests(server) / devices.length / minutes;
   const cpu = after.map(({ cpu: now }, index) => (now - (before[index]?.cpu ?? 0)) / minutes);
-  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
   return [
     asked.toFixed(1),
     `${Math.max(...cpu).toFixed(2)} s`,
     `${megabytes(Math.max(...after.map(({ now }) => now)))} MB, ` +
       `peak ${megabytes(Math.max(...after.map(({ peak }) => peak)))}`,
   ];
+}
+
+/** The comparison of each day, by one device after the other: the larger numbers of the two. */
+async function comparing(devices: readonly BenchDevice[]): Promise<string> {
+  const each: { peak: number; now: number; ms: number }[] = [];
+  for (const device of devices) {
+    const compared = await device.compareFully?.();
+    if (compared !== undefined) each.push(compared);
+  }
+  if (each.length === 0) return '–';
+  const most = (pick: (one: (typeof each)[number]) => number): number =>
+    Math.max(...each.map(pick));
+  const [peak, now] = [most((one) => one.peak), most((one) => one.now)];
+  return `${megabytes(peak)} MB, then ${megabytes(now)}; ${(most((one) => one.ms) / 1000).toFixed(1)} s`;
 }
 
 const at = (sorted: readonly number[], share: number): number =>
@@ -251,10 +266,12 @@ async function measure(name: Name, count: number): Promise<number[]> {
       : await allAtOnce(Number(options['loop-saves']), bucket, a, b);
     note('saved');
     const atRest = ours ? await idle(server, devices) : ['–', '–', '–'];
+    const daily = await comparing(devices);
+    note('compared');
     const cells = [
       ...[name, count.toLocaleString('en-US'), String(lags.toBucket.length)],
       ...[lags.toBucket, lags.toDisk, lags.between].map(lagCell),
-      ...[...atRest, `${(Math.max(...starts) / 1000).toFixed(1)} s`],
+      ...[...atRest, daily, `${(Math.max(...starts) / 1000).toFixed(1)} s`],
     ];
     process.stdout.write(`| ${cells.join(' | ')} |\n`);
     return [lags.toBucket, lags.toDisk].map((each) =>
@@ -279,8 +296,8 @@ process.stdout.write(
   `${cores.length} × ${cores[0]?.model ?? ''}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}, ` +
     `rclone ${(await realRclone()).version}, storage latency ${LATENCY_MS} ms, load ${load()}; ` +
     'lags in milliseconds, p50 / p95 / max\n\n' +
-    '| | files | saves | local → bucket | bucket → disk | device → device | requests an idle minute | CPU an idle minute | memory | start |\n' +
-    '|---|---:|---:|---|---|---|---:|---:|---|---:|\n',
+    '| | files | saves | local → bucket | bucket → disk | device → device | requests an idle minute | CPU an idle minute | memory | full comparison | start |\n' +
+    '|---|---:|---:|---|---|---|---:|---:|---|---|---:|\n',
 );
 const medians: number[][] = [];
 for (const count of list(options.sizes)) medians.push(await measure('cloud bisync --watch', count));

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,11 @@ export interface BenchDevice {
   start(): Promise<number>;
   /** Resident memory in bytes: now and at its highest, and processor seconds so far. */
   usage(): Promise<{ now: number; peak: number; cpu: number }>;
+  /**
+   * Has it compare everything, each file read, as it does once a day. Resolves with its memory while it
+   * does and afterwards, in bytes, and the milliseconds that it takes; undefined for who does nothing else.
+   */
+  compareFully?(): Promise<{ peak: number; now: number; ms: number }>;
   stop(): Promise<void>;
 }
 
@@ -72,6 +77,20 @@ export async function watching(
       return performance.now() - began;
     },
     usage: () => usageOf(child?.pid ?? 0),
+    compareFully: async () => {
+      const pid = child?.pid ?? 0;
+      const pairs = join(home, 'cloud', 'state', 'pairs');
+      const [pair = ''] = await readdir(pairs);
+      // What a day does to it.
+      await rm(join(pairs, pair, 'stat-record'));
+      // proc(5): the highest so far begins anew.
+      await writeFile(`/proc/${pid}/clear_refs`, '5');
+      const began = performance.now();
+      await run(process.execPath, [CLOUD, 'flush'], { env });
+      const ms = performance.now() - began;
+      const { now, peak } = await usageOf(pid);
+      return { now, peak, ms };
+    },
     stop: async () => {
       if (child === undefined || child.exitCode !== null) return;
       const ended = once(child, 'exit');
