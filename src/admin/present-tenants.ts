@@ -1,4 +1,11 @@
-import type { CreatedTenant, PurgeItem, Tenant, TenantDetail } from '../api/contract/admin.ts';
+import type {
+  AbandonedItem,
+  AbandonedState,
+  CreatedTenant,
+  PurgeItem,
+  Tenant,
+  TenantDetail,
+} from '../api/contract/admin.ts';
 import { shortTime } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { formatFields } from '../output/table.ts';
@@ -114,3 +121,28 @@ export const PURGE_ITEMS: View<PurgeItem> = {
   ],
   empty: 'Nothing would go.',
 };
+
+const LEFT_ITEMS: View<AbandonedItem> = {
+  fields: fieldsNamed('kind', 'name', 'detail'),
+  columns: [],
+  empty: 'Nothing is left at the storage.',
+};
+
+/** For people a line or two each: a name that is cut finds nothing. */
+export function printLeft(left: readonly AbandonedItem[], out: Output): void {
+  if (out.options.format !== 'table' || left.length === 0) {
+    out.list(left, LEFT_ITEMS);
+    return;
+  }
+  for (const { kind, name, detail } of left) {
+    out.line(`${kind.padEnd(10)}  ${name}`);
+    if (detail !== null) out.line(`${' '.repeat(12)}${detail}`);
+  }
+}
+
+export function presentAbandoned({ slug, status, left }: AbandonedState): string {
+  if (status !== 'purged') return `No deletion of ${slug} is tried again.`;
+  return left.length === 0
+    ? `${slug} is gone: the storage has deleted all of it now.`
+    : `${slug} is purged; the above stays at the storage.`;
+}

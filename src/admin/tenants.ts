@@ -4,6 +4,7 @@ import {
   ChangeTenant,
   CreateTenant,
   SetPolicy,
+  type AbandonedState,
   type CreatedTenant,
   type PurgeState,
   type TenantDetail,
@@ -121,7 +122,7 @@ export async function purgeTenant(
       throw new AbortError('purge-not-over', `The purge is not over: ${state.problem}`, {
         exitCode: ExitCode.unreachable,
         suggestions: [
-          'The server goes on by itself, every minute. What is left: cloud admin tenant show',
+          'The server goes on by itself, every minute. If the storage refuses for ever: cloud admin tenant abandon',
         ],
         details: { id: state.id, slug: state.slug, status: state.status },
       });
@@ -129,6 +130,23 @@ export async function purgeTenant(
     onWait();
     await clock.sleep(ASK_EVERY_MS, signal);
   }
+}
+
+/**
+ * What would be left at the storage.
+ *
+ * @throws AbortError `nothing-to-abandon`
+ */
+export async function planAbandoning(
+  client: Pick<ApiClient, 'planAbandon'>,
+  ref: string,
+): Promise<AbandonedState> {
+  const plan = await client.planAbandon(ref);
+  if (plan.left.length > 0 || plan.status === 'purging') return plan;
+  throw new AbortError(
+    'nothing-to-abandon',
+    `No purge of ${plan.slug} is stuck, and no deletion of its keys has failed for good.`,
+  );
 }
 
 /** Between two questions it may have ended, and then there is no such tenant. */

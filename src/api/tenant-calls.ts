@@ -1,4 +1,5 @@
 import {
+  AbandonedState,
   CreatedTenant,
   PurgePlan,
   PurgeState,
@@ -29,6 +30,9 @@ export interface TenantCalls {
   planPurge(ref: string): Promise<PurgePlan>;
   /** `slug`: the confirmation, and not a former one. */
   purgeTenant(ref: string, slug: string): Promise<PurgeState>;
+  /** What would be given up. */
+  planAbandon(ref: string): Promise<AbandonedState>;
+  abandonDeletion(ref: string, slug: string): Promise<AbandonedState>;
   /** Compares database and storage; of one tenant, or all. */
   findDrift(tenant?: string): Promise<DriftReport>;
   /** `foreign`: also what this server never issued. */
@@ -49,6 +53,7 @@ const TOKENS = 'api/v1/admin/tokens';
 export function tenantCalls(call: Send): TenantCalls {
   const one = (ref: string): string => `${TENANTS}/${pathPart(ref)}`;
   const detail = { answer: TenantDetail, mayBeGone: true };
+  const abandoned = { answer: AbandonedState, mayBeGone: true };
   const secret = { answer: AdminTokenWithSecret, mayBeGone: true };
   return {
     createTenant: (json) => call({ method: 'POST', path: TENANTS, json, answer: CreatedTenant }),
@@ -74,6 +79,10 @@ export function tenantCalls(call: Send): TenantCalls {
         answer: PurgeState,
         mayBeGone: true,
       }),
+    planAbandon: (ref) =>
+      call({ method: 'POST', path: `${one(ref)}/abandon?dry_run=true`, ...abandoned }),
+    abandonDeletion: (ref, slug) =>
+      call({ method: 'POST', path: `${one(ref)}/abandon`, json: { confirm: slug }, ...abandoned }),
     findDrift: (tenant) =>
       call({
         method: 'GET',

@@ -55,9 +55,15 @@ async function ensured(session: Session, host: Host): Promise<BucketKeyResult> {
   };
 }
 
+/** In seconds: should this end before the key is stored, the server takes it back. */
+const CONFIRM_WITHIN = 3600;
+
 /** Another key, labelled with this machine's name. */
 export async function issueBucketKey({ api }: Session): Promise<MountCredentialWithSecret> {
-  return api.createMountCredential({ description: `cloud on ${hostname()}` });
+  return api.createMountCredential({
+    description: `cloud on ${hostname()}`,
+    confirm_within: CONFIRM_WITHIN,
+  });
 }
 
 /** `CLOUD_TOKEN` may be of another tenant than the context that is in use. */

@@ -431,6 +431,8 @@ describe('what the help shows, played', { timeout: 300_000 }, () => {
       ['cloud admin tenant remove acme', /--yes/, { exitCode: 2 }],
       ['cloud admin tenant remove acme --yes', /acme/i],
       ['cloud admin tenant purge acme --dry-run', /acme/i],
+      ['cloud admin tenant abandon acme --dry-run', /No purge of acme is stuck/, { exitCode: 1 }],
+      ['cloud admin tenant abandon acme --yes', /No purge of acme is stuck/, { exitCode: 1 }],
       ['cloud admin tenant restore acme', /acme/i],
       ['cloud admin tenant restore acme --json', /acme/],
       ['cloud admin tenant rename acme acme-inc', /acme-inc/],

@@ -158,3 +158,26 @@ export const PurgeState = z.object({
   problem: z.nullable(z.string()),
 });
 export type PurgeState = z.infer<typeof PurgeState>;
+
+/** What stays at the storage because its deletion was given up. */
+export const AbandonedItem = z.object({
+  kind: z.enum(['access-key', 'policy', 'bucket']),
+  name: z.string(),
+  /** Why it was not deleted, if the storage said. */
+  detail: z.nullable(z.string()),
+});
+export type AbandonedItem = z.infer<typeof AbandonedItem>;
+
+/**
+ * `POST /api/v1/admin/tenants/{tenant}/abandon` (scope `instance`, body `Purge`): gives up deleting
+ * what the storage goes on refusing, and answers what is left there. A purge that is stuck ends so;
+ * of another tenant it is the keys whose deletion has failed for good. `?dry_run=true`, without a
+ * body: what that would be. 409 `nothing-to-abandon`, `purge-running`.
+ */
+export const AbandonedState = z.object({
+  id: z.uuid(),
+  slug: z.string(),
+  status: Tenant.shape.status,
+  left: z.array(AbandonedItem),
+});
+export type AbandonedState = z.infer<typeof AbandonedState>;

@@ -28,6 +28,8 @@ export const CreateMountCredential = z.strictObject({
       ),
   ),
   expires_in: z.optional(z.int().check(z.minimum(60), z.maximum(365 * 86_400))),
+  /** Seconds in which somebody has to `confirm` it; else it is revoked, for its answer was lost. */
+  confirm_within: z.optional(z.int().check(z.minimum(60), z.maximum(7 * 86_400))),
 });
 export type CreateMountCredential = z.infer<typeof CreateMountCredential>;
 

@@ -1,6 +1,13 @@
 import * as z from 'zod/mini';
 import { AdminTokenList, AdminTokenWithSecret } from './admin-tokens.ts';
-import { CreatedTenant, PurgePlan, PurgeState, TenantDetail, TenantList } from './admin.ts';
+import {
+  AbandonedState,
+  CreatedTenant,
+  PurgePlan,
+  PurgeState,
+  TenantDetail,
+  TenantList,
+} from './admin.ts';
 import { ApiKeyList, ApiKeyWithSecret } from './api-keys.ts';
 import { AuditCheck, AuditEventList } from './audit.ts';
 import {
@@ -125,6 +132,10 @@ const ADMIN = {
   'POST /api/v1/admin/tenants/:tenant/purge': get(
     'Delete a tenant with all it has',
     z.union([PurgePlan, PurgeState]),
+  ),
+  'POST /api/v1/admin/tenants/:tenant/abandon': get(
+    'Give up what the storage does not delete',
+    AbandonedState,
   ),
   'GET /api/v1/admin/tenants/:tenant/members': get('Members of a tenant', MemberList),
   'POST /api/v1/admin/tenants/:tenant/members': made('Add a member', Member),

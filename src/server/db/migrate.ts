@@ -9,6 +9,7 @@ import { up as administration } from './migrations/0004-administration.ts';
 import { up as issuers } from './migrations/0005-issuers.ts';
 import { up as audit } from './migrations/0006-audit.ts';
 import { up as jobs } from './migrations/0007-jobs.ts';
+import { up as abandoned } from './migrations/0008-abandoned.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 5, name: 'issuers', up: issuers },
   { version: 6, name: 'audit', up: audit },
   { version: 7, name: 'jobs', up: jobs },
+  { version: 8, name: 'abandoned', up: abandoned },
 ];
 
 interface SchemaMigrations {

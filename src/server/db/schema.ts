@@ -109,6 +109,10 @@ export interface TenantMountCredentialsTable {
   deletion_last_error: string | null;
   /** When the deletion at the provider is tried again; null: now. */
   deletion_due_at: string | null;
+  /** When an operator gave it up; what is left there is shown by `drift`. */
+  deletion_abandoned_at: string | null;
+  /** Ends then unless somebody has confirmed it; null: it need not be confirmed. */
+  confirm_by: string | null;
   /** The credential whose place this one takes. */
   replaces: string | null;
   /** What the provider has confirmed of the key; `changing` while nobody knows. */

@@ -28,6 +28,7 @@ type AuditType =
   | 'TenantRestoredEvent'
   | 'TenantPurgeStartedEvent'
   | 'TenantPurgedEvent'
+  | 'DeletionAbandonedEvent'
   | 'DriftFixedEvent'
   | 'TokenCreatedEvent'
   | 'TokenRotatedEvent'
@@ -72,6 +73,7 @@ const AuditFields = z.object({
   slug: text,
   former_slug: text,
   kind: text,
+  name: text,
   label: text,
   scopes: text,
   reason: text,

@@ -110,7 +110,7 @@ function readCredentials(db: Database) {
   return db
     .selectFrom('tenant_mount_credentials')
     .select(['id', 'tenant_id', 'access_key', 'revoked_at', 'tigris_deletion_status'])
-    .select(['created_at', 'expires_at'])
+    .select(['created_at', 'expires_at', 'deletion_abandoned_at'])
     .execute();
 }
 
@@ -155,8 +155,7 @@ function keyDrift({ keys, credentials, tenants, intents }: Snapshot): Drift[] {
     if (id === undefined || intents.has(id)) return [];
     const row = byId.get(id);
     const tenant = tenantsById.get(row?.tenant_id ?? '');
-    const isOver = row === undefined || row.tigris_deletion_status === 'completed';
-    if (isOver || row.access_key !== key.id) {
+    if (row === undefined || !isOwed(row) || row.access_key !== key.id) {
       const about = { tenant: tenant?.slug ?? null, name: key.id, fix: 'delete' } as const;
       return [{ ...drift('leaked-key', about, key.id, tenant?.id), credentialId: id }];
     }
@@ -175,13 +174,18 @@ function keyDrift({ keys, credentials, tenants, intents }: Snapshot): Drift[] {
   });
 }
 
+/** Whether key and policy should be there, or another job will delete them. */
+function isOwed(row: CredentialRow): boolean {
+  return row.tigris_deletion_status !== 'completed' && row.deletion_abandoned_at === null;
+}
+
 function policyDrift({ policies, credentials, tenants, intents }: Snapshot): Drift[] {
   const byId = new Map(credentials.map((row) => [row.id, row]));
   return policies.flatMap(({ name, arn }): Drift[] => {
     const id = credentialOf(name);
     if (id === undefined || intents.has(id)) return [];
     const row = byId.get(id);
-    if (row !== undefined && row.tigris_deletion_status !== 'completed') return [];
+    if (row !== undefined && isOwed(row)) return [];
     const tenant = tenants.find((each) => each.id === row?.tenant_id);
     const about = { tenant: tenant?.slug ?? null, name, fix: 'delete' } as const;
     return [{ ...drift('leaked-policy', about, arn, tenant?.id), credentialId: id }];

@@ -1,4 +1,6 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
+import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { recordAudit } from './audit.ts';
 
@@ -14,7 +16,8 @@ const REPORTED = 100;
 
 /**
  * Revokes bucket keys whose time is over: the storage refuses them already, and this has key and
- * policy deleted there.
+ * policy deleted there. So it does with those that were to be confirmed and were not: their answer
+ * was lost, and nobody has their secret.
  *
  * @returns how many there were
  */
@@ -23,10 +26,15 @@ export async function revokeExpired(
   { dryRun, signal }: { dryRun: boolean; signal: AbortSignal },
 ): Promise<number> {
   const now = new Date(clock.now()).toISOString();
+  const isOver = (where: ExpressionBuilder<Schema, 'tenant_mount_credentials'>) =>
+    where.or([
+      where('expires_at', '<=', now),
+      where.and([where('confirm_by', '<=', now), where('confirmed_at', 'is', null)]),
+    ]);
   const expired = db
     .selectFrom('tenant_mount_credentials')
     .where('revoked_at', 'is', null)
-    .where('expires_at', '<=', now);
+    .where(isOver);
   if (dryRun) {
     const { count } = await expired
       .select((select) => select.fn.countAll().as('count'))
@@ -41,15 +49,18 @@ export async function revokeExpired(
         .set({ revoked_at: now, updated_at: now })
         .where('id', 'in', expired.select('id').limit(AT_ONCE))
         .where('revoked_at', 'is', null)
-        .returning(['id', 'tenant_id', 'access_key'])
+        // Asked again of each row: it may have been confirmed meanwhile.
+        .where(isOver)
+        .returning(['id', 'tenant_id', 'access_key', 'expires_at'])
         .execute();
-      for (const { id, tenant_id: tenantId, access_key } of rows) {
+      for (const { id, tenant_id: tenantId, access_key, expires_at: end } of rows) {
+        const reason = end !== null && end <= now ? 'expired' : 'not confirmed in time';
         await recordAudit(transaction, clock, {
           actor: 'server',
           type: 'MountCredentialRevokedEvent',
           tenantId,
           subjectId: id,
-          data: { access_key, reason: 'expired' },
+          data: { access_key, reason },
         });
       }
       return rows.length;

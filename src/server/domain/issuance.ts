@@ -74,6 +74,7 @@ export async function issueMountCredential(
       created_at,
       updated_at: created_at,
       expires_at: grant.expiresAt,
+      confirm_by: confirmBy(request, now),
       replaces: options.replaces ?? null,
     };
     await commit(deps, row, grant, actor, options);
@@ -123,6 +124,10 @@ function grantOf(tenant: Tenant, request: CreateMountCredential, now: number): B
         ? null
         : new Date(Math.floor(now / 1000 + request.expires_in) * 1000).toISOString(),
   };
+}
+
+function confirmBy({ confirm_within: seconds }: CreateMountCredential, now: number) {
+  return seconds === undefined ? null : new Date(now + seconds * 1000).toISOString();
 }
 
 async function makeKey(deps: IssuanceDeps, id: string, grant: BucketGrant): Promise<Made> {

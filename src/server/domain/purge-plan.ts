@@ -40,6 +40,7 @@ async function keyItems(db: Database, { id }: Tenant): Promise<PurgeItem[]> {
     .select(['access_key', 'policy_arn', 'description'])
     .where('tenant_id', '=', id)
     .where('tigris_deletion_status', '<>', 'completed')
+    .where('deletion_abandoned_at', 'is', null)
     .orderBy('created_at')
     .execute();
   const unfinished = await db

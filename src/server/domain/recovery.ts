@@ -71,6 +71,7 @@ export async function deleteOwed(
     .selectAll()
     .where('revoked_at', 'is not', null)
     .where('tigris_deletion_status', '<>', 'completed')
+    .where('deletion_abandoned_at', 'is', null)
     .$if(!all, (query) =>
       query.where((where) =>
         where.or([where('deletion_due_at', 'is', null), where('deletion_due_at', '<=', now)]),

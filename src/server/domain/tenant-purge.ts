@@ -61,7 +61,11 @@ export class Purges {
     });
     const denied = { type: 'policy-changed', policy: 'denied' } as const;
     await bus.publish(tenant.id, [denied]).catch(() => undefined);
-    const { id, slug } = tenant;
+    return this.soon(tenant.id, tenant.slug);
+  }
+
+  /** Goes on, and waits for the end or for as long as a request may take. */
+  async soon(id: string, slug: string): Promise<PurgeState> {
     const answered = new AbortController();
     const later = this.#deps.clock
       .sleep(WAIT_MS, answered.signal)
@@ -113,24 +117,9 @@ export class Purges {
     await storage.destroyBucket(bucket);
     await db.transaction().execute(async (transaction) => {
       await lockTenant(transaction, id);
-      await deleteRows(transaction, id);
-      await transaction
-        .updateTable('tenants')
-        .set({
-          status: 'purged',
-          // What is left says that there was one. Its name is free for another.
-          ...{ slug: `purged-${id}`, name: '', sync_url: null, limits: null },
-          updated_at: new Date(clock.now()).toISOString(),
-        })
-        .where('id', '=', id)
-        .execute();
-      await recordAudit(transaction, clock, {
-        actor: 'server',
-        type: 'TenantPurgedEvent',
-        tenantId: id,
-        subjectId: id,
-        data: { slug, bucket_name: bucket },
-      });
+      // Another process may have been faster, or an operator has given up what was left.
+      if ((await findTenant(transaction, id))?.status !== 'purging') return;
+      await endPurge(transaction, clock, { id, slug, bucket }, { actor: 'server' });
     });
   }
 
@@ -141,6 +130,7 @@ export class Purges {
       .selectAll()
       .where('tenant_id', '=', id)
       .where('tigris_deletion_status', '<>', 'completed')
+      .where('deletion_abandoned_at', 'is', null)
       .execute();
     for (const row of owed) {
       const error = await deleteAtProvider(this.#deps, row);
@@ -177,6 +167,33 @@ async function markPurging(
     .where('tenant_id', '=', id)
     .where('revoked_at', 'is', null)
     .execute();
+}
+
+/** The rows go, whatever is at the storage. Behind `lockTenant`. */
+export async function endPurge(
+  transaction: Transaction<Schema>,
+  clock: Clock,
+  { id, slug, bucket }: { id: string; slug: string; bucket: string },
+  actor: Actor,
+): Promise<void> {
+  await deleteRows(transaction, id);
+  await transaction
+    .updateTable('tenants')
+    .set({
+      status: 'purged',
+      // What is left says that there was one. Its name is free for another.
+      ...{ slug: `purged-${id}`, name: '', sync_url: null, limits: null },
+      updated_at: new Date(clock.now()).toISOString(),
+    })
+    .where('id', '=', id)
+    .execute();
+  await recordAudit(transaction, clock, {
+    ...actor,
+    type: 'TenantPurgedEvent',
+    tenantId: id,
+    subjectId: id,
+    data: { slug, bucket_name: bucket },
+  });
 }
 
 async function deleteRows(transaction: Transaction<Schema>, id: string): Promise<void> {

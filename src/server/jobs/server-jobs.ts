@@ -59,7 +59,7 @@ function storageJobs(deps: ServerJobDeps): Job[] {
     },
     {
       name: 'expiry',
-      summary: 'Revokes bucket keys whose time is over.',
+      summary: 'Revokes bucket keys whose time is over, or that were not confirmed in time.',
       everyMs: 5 * MINUTE_MS,
       canDryRun: true,
       run: async (context) => ({ revoked: await revokeExpired(deps, context) }),

@@ -5,16 +5,17 @@ import {
   CreateTenant,
   Purge,
   SetPolicy,
+  type AbandonedState,
   type CreatedTenant,
   type PurgePlan,
   type PurgeState,
   type TenantDetail,
   type TenantList,
 } from '../../api/contract/admin.ts';
+import { abandonDeletion, planAbandon, type AbandonDeps } from '../domain/abandon.ts';
 import { planPurge } from '../domain/purge-plan.ts';
 import { changeTenant, removeTenant, restoreTenant } from '../domain/tenant-changes.ts';
 import { setPolicy, type TenantPolicyDeps } from '../domain/tenant-policy.ts';
-import type { Purges } from '../domain/tenant-purge.ts';
 import { listTenants, requireTenant, showTenant, type ShownTenant } from '../domain/tenant-view.ts';
 import { addTenant, type TenantDeps } from '../domain/tenants.ts';
 import { HttpProblem } from '../errors.ts';
@@ -30,7 +31,7 @@ const PurgeBody = z.nullable(Purge);
 const PATH = '/api/v1/admin/tenants';
 const ONE = `${PATH}/:tenant`;
 
-type Deps = TenantDeps & TenantPolicyDeps & { purges: Purges };
+type Deps = TenantDeps & TenantPolicyDeps & AbandonDeps;
 
 export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): void {
   const onRequest = guards.administrator('tenants');
@@ -86,17 +87,33 @@ export function tenantRoutes(app: FastifyInstance, deps: Deps, guards: Guards): 
     async (request): Promise<TenantDetail> =>
       asSeenBy(request, await restoreTenant(deps, request.params.tenant, actorOf(request))),
   );
+  purgeRoutes(app, deps, guards);
+}
+
+/** What cannot be taken back. */
+function purgeRoutes(app: FastifyInstance, deps: Deps, guards: Guards): void {
+  const options = {
+    onRequest: guards.administrator('instance'),
+    schema: { params: Params, querystring: PurgeQuery, body: PurgeBody },
+  };
   app.post<{ Params: Params; Querystring: PurgeQuery; Body: Purge | null }>(
     `${ONE}/purge`,
-    {
-      onRequest: guards.administrator('instance'),
-      schema: { params: Params, querystring: PurgeQuery, body: PurgeBody },
-    },
+    options,
     async (request): Promise<PurgePlan | PurgeState> => {
       const { params, query, body } = request;
       if (query.dry_run === 'true') return planPurge(deps, params.tenant);
       if (body === null) throw confirmationNeeded();
       return deps.purges.begin(params.tenant, body.confirm, actorOf(request));
+    },
+  );
+  app.post<{ Params: Params; Querystring: PurgeQuery; Body: Purge | null }>(
+    `${ONE}/abandon`,
+    options,
+    async (request): Promise<AbandonedState> => {
+      const { params, query, body } = request;
+      if (query.dry_run === 'true') return planAbandon(deps, params.tenant);
+      if (body === null) throw confirmationNeeded();
+      return abandonDeletion(deps, params.tenant, body.confirm, actorOf(request));
     },
   );
 }
@@ -116,6 +133,6 @@ function myRole(request: FastifyRequest): Pick<TenantDetail, 'my_role'> {
 function confirmationNeeded(): HttpProblem {
   return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
     field: 'confirm',
-    detail: "A purge needs the tenant's slug as confirmation.",
+    detail: "It needs the tenant's slug as confirmation.",
   });
 }

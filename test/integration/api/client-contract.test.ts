@@ -4,7 +4,7 @@ import { setupServer } from 'msw/node';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { createApiClient, type ApiClient } from '../../../src/api/client.ts';
-import { PurgePlan, PurgeState } from '../../../src/api/contract/admin.ts';
+import { AbandonedState, PurgePlan, PurgeState } from '../../../src/api/contract/admin.ts';
 import { ROUTES, type RouteAnswers } from '../../../src/api/contract/routes.ts';
 import { describeApi, type KnownRoute } from '../../../src/server/openapi.ts';
 import { arbitraryOf, type JsonSchema } from '../../support/arbitrary-of.ts';
@@ -194,6 +194,16 @@ const USES: { [M in keyof ApiClient]: Use<M> } = {
     route: 'POST /api/v1/admin/tenants/:tenant/purge',
     args: [ID, 'acme'],
     answer: PurgeState,
+  },
+  planAbandon: {
+    route: 'POST /api/v1/admin/tenants/:tenant/abandon',
+    args: [ID],
+    answer: AbandonedState,
+  },
+  abandonDeletion: {
+    route: 'POST /api/v1/admin/tenants/:tenant/abandon',
+    args: [ID, 'acme'],
+    answer: AbandonedState,
   },
   findDrift: { route: 'GET /api/v1/admin/drift', args: ['acme'] },
   fixDrift: { route: 'POST /api/v1/admin/drift', args: ['acme', true] },

@@ -228,12 +228,15 @@ tenant_mount_credentials.deletion_last_error text collate C
 tenant_mount_credentials.replaces text collate C
 tenant_mount_credentials.provider_status text collate C not null default 'active'::text
 tenant_mount_credentials.deletion_due_at text collate C
+tenant_mount_credentials.deletion_abandoned_at text collate C
+tenant_mount_credentials.confirm_by text collate C
 tenant_mount_credentials: CHECK ((permission = ANY (ARRAY['rw'::text, 'ro'::text])))
 tenant_mount_credentials: CHECK ((provider_status = ANY (ARRAY['active'::text, 'inactive'::text, 'changing'::text])))
 tenant_mount_credentials: CHECK ((tigris_deletion_status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text])))
 tenant_mount_credentials: FOREIGN KEY (tenant_id) REFERENCES tenants(id)
 tenant_mount_credentials: PRIMARY KEY (id)
 tenant_mount_credentials: UNIQUE (access_key)
+CREATE INDEX tenant_mount_credentials_confirm ON public.tenant_mount_credentials USING btree (confirm_by) WHERE ((revoked_at IS NULL) AND (confirmed_at IS NULL) AND (confirm_by IS NOT NULL))
 CREATE INDEX tenant_mount_credentials_expiry ON public.tenant_mount_credentials USING btree (expires_at) WHERE ((revoked_at IS NULL) AND (expires_at IS NOT NULL))
 CREATE INDEX tenant_mount_credentials_owed ON public.tenant_mount_credentials USING btree (revoked_at) WHERE ((revoked_at IS NOT NULL) AND (tigris_deletion_status <> 'completed'::text))
 CREATE INDEX tenant_mount_credentials_tenant ON public.tenant_mount_credentials USING btree (tenant_id, created_at)
