@@ -6,7 +6,7 @@ import type { AddMember, CreateUser } from '../api/contract/users.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count } from '../output/format.ts';
-import { isErrno } from '../platform/atomic-file.ts';
+import { decodeText, isErrno } from '../platform/atomic-file.ts';
 import { checkTenant } from './tenants.ts';
 import { checkToken } from './tokens.ts';
 import { checkListedUser } from './users.ts';
@@ -62,7 +62,7 @@ export function assertNoneBad(path: string, bad: readonly BadLine[]): void {
 
 async function readText(path: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+    return decodeText(await readFile(path));
   } catch (cause) {
     if (!isErrno(cause, 'ENOENT', 'EISDIR', 'EACCES', 'EPERM', 'ENOTDIR')) throw cause;
     throw new AbortError('import-unreadable', `Cannot read ${path}.`, {

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno, readTextIfExists, syncFolder, writeFileAtomic } from '../platform/atomic-file.ts';
+import {
+  isErrno,
+  readTextIfExists,
+  replaceFile,
+  syncFolder,
+  writeFileAtomic,
+} from '../platform/atomic-file.ts';
 import type { Baseline, BaselineEntry } from './versions.ts';
 
 const FORMAT = 'cloud baseline 1';
@@ -30,7 +35,7 @@ export async function readBaseline(pairFolder: string): Promise<StoredBaseline> 
 /** Keeps a damaged baseline beside its place, for a look. */
 export function setDamagedAside(pairFolder: string): Promise<void> {
   const path = join(pairFolder, 'baseline');
-  return rename(path, `${path}.damaged`);
+  return replaceFile(path, `${path}.damaged`);
 }
 
 export async function writeBaseline(pairFolder: string, baseline: Baseline): Promise<void> {
@@ -45,7 +50,7 @@ export async function writeBaseline(pairFolder: string, baseline: Baseline): Pro
 export async function setBaselineAside(pairFolder: string): Promise<void> {
   const path = join(pairFolder, 'baseline');
   try {
-    await rename(path, `${path}.before-resync`);
+    await replaceFile(path, `${path}.before-resync`);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return;
     throw error;

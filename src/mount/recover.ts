@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { access, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { isErrno } from '../platform/atomic-file.ts';
+import { isErrno, replaceFile } from '../platform/atomic-file.ts';
 import type { Clock } from '../platform/clock.ts';
+import { keyBelow } from '../platform/paths.ts';
 import {
   joinRanges,
   md5InNote,
@@ -99,7 +100,7 @@ async function cachedFiles(cache: string, bucket: string): Promise<string[]> {
   );
   return entries
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+    .flatMap((entry) => keyBelow(root, join(entry.parentPath, entry.name)) ?? []);
 }
 
 async function stateOf(data: string, note: CacheNote | undefined): Promise<NoteState> {
@@ -208,7 +209,7 @@ class Recovery {
   async #place(from: string, name: string, note?: CacheNote): Promise<void> {
     const to = this.#placesOf(name);
     await mkdir(dirname(to.data), { recursive: true, mode: 0o700 });
-    await rename(from, to.data);
+    await replaceFile(from, to.data);
     await noteAsPending(to, this.#clock, note);
   }
 

@@ -111,10 +111,25 @@ export async function ensurePrivateFolder(
   if (unix) await chmod(path, 0o700);
 }
 
-/** The file's text, or undefined when there is none. Other errors are thrown. */
+/**
+ * The text of a file that a person may have written: Windows PowerShell and old editors write UTF-16, or
+ * a byte order mark, which is no part of the text.
+ */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding =
+    first === 0xff && second === 0xfe
+      ? 'utf-16le'
+      : first === 0xfe && second === 0xff
+        ? 'utf-16be'
+        : 'utf-8';
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/** The file's text as `decodeText`, or undefined when there is none. Other errors are thrown. */
 export async function readTextIfExists(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return decodeText(await readFile(path));
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;

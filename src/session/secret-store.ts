@@ -1,8 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '../platform/atomic-file.ts';
+import {
+  ensurePrivateFolder,
+  readTextIfExists,
+  replaceFile,
+  writeFileAtomic,
+} from '../platform/atomic-file.ts';
 import type { Host } from '../platform/host.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { AbortError } from '../output/errors.ts';
@@ -128,7 +132,7 @@ export function openSecretStore(
 async function putAside(file: string, keys: KeySource, error: unknown): Promise<string> {
   if (!(await keys.mayStartAnew(error))) throw error;
   const aside = file.replace(/\.json$/, `.locked-${randomBytes(4).toString('hex')}.json`);
-  await rename(file, aside);
+  await replaceFile(file, aside);
   return aside;
 }
 

@@ -37,6 +37,10 @@ describe('settings', () => {
     await runCloud(['config', 'set', 'profile', 'fast'], { env: user.env });
     expect(await profile(away)).toEqual(['fast', 'configuration']);
     expect(await profile()).toEqual(['safe', 'project file']);
+    // As Windows PowerShell writes it.
+    const bytes = Buffer.from('\ufeff{\r\n  "profile": "safe"\r\n}\r\n', 'utf16le');
+    await writeFile(join(user.root, 'project', '.cloud.json'), bytes);
+    expect(await profile()).toEqual(['safe', 'project file']);
     const env = { CLOUD_PROFILE: 'balanced' };
     expect(await profile({ env })).toEqual(['balanced', 'environment CLOUD_PROFILE']);
     await runCloud(['config', 'set', 'profile', '--unset'], { env: user.env });

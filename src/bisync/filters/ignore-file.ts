@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
-import { isErrno } from '../../platform/atomic-file.ts';
+import { decodeText, isErrno } from '../../platform/atomic-file.ts';
 
 /** The ignore file, in the synced folder and in any folder below; synced like any file. */
 export const IGNORE_FILE = '.cloudignore';
@@ -14,7 +14,7 @@ export function ignoreFileNames({ gitignore }: { gitignore: boolean }): string[]
 /** What is in it, or nothing when it has just gone; undefined when it cannot be read. */
 export async function readIgnoreFile(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return decodeText(await readFile(path));
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return '';
     if (isErrno(error, 'EACCES', 'EPERM', 'EIO', 'EISDIR', 'ELOOP')) return undefined;

@@ -1,8 +1,13 @@
-import { chmod, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AbortError } from '../../output/errors.ts';
 import { ExitCode } from '../../output/exit-codes.ts';
-import { ensurePrivateFolder, syncFolder, writeFileAtomic } from '../../platform/atomic-file.ts';
+import {
+  ensurePrivateFolder,
+  replaceFile,
+  syncFolder,
+  writeFileAtomic,
+} from '../../platform/atomic-file.ts';
 import { binaryName, currentCopyPath, privateFolder, type CurrentCopy } from '../private-copy.ts';
 import { probeRclone } from '../probe.ts';
 import type { Rclone } from '../rclone.ts';
@@ -38,7 +43,7 @@ export async function installPrivately(
     await chmod(join(staging, binaryName(host)), 0o755);
     const found = await checked(join(staging, binaryName(host)), context);
     const folder = `${found.version}-${basename(staging).slice(STAGING.length)}`;
-    await rename(staging, join(root, folder));
+    await replaceFile(staging, join(root, folder));
     await syncFolder(root);
     await switchTo(context, { folder, version: found.version, source });
     return { ...found, path: join(root, folder, binaryName(host)), origin: 'private' };

@@ -2,11 +2,12 @@ import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { platformOf } from '../../../src/platform/platform.ts';
 import { isRunning, signalProcess } from '../../../src/platform/processes.ts';
 import { rcloneEnvironment } from '../../../src/rclone/environment.ts';
 import { MOUNT_OPTIONS, VFS_OPTIONS } from '../../../src/rclone/mount-options.ts';
 import { createRcClient, RcError } from '../../../src/rclone/rc-client.ts';
-import { startRcd, type RcDaemon } from '../../../src/rclone/rc.ts';
+import { startRcd, type RcDaemon, type RcdOptions } from '../../../src/rclone/rc.ts';
 import type { Rclone } from '../../../src/rclone/rclone.ts';
 import { fakeProgram } from '../../support/fake-program.ts';
 import { realRclone } from '../../support/rclone.ts';
@@ -25,11 +26,18 @@ beforeAll(async () => {
   rclone = await realRclone();
 });
 
-async function running(workspace: Workspace, folder = 'sockets'): Promise<RcDaemon> {
+const windows = platformOf('win32');
+
+async function running(
+  workspace: Workspace,
+  folder = 'sockets',
+  more: Partial<RcdOptions> = {},
+): Promise<RcDaemon> {
   const daemon = await startRcd(rclone, {
     socketFolder: join(workspace.root, folder),
     env: rcloneEnvironment(workspace.host.env),
     cacheDir: join(workspace.root, 'cache'),
+    ...more,
   });
   onTestFinished(() => daemon.stop(0));
   return daemon;
@@ -51,6 +59,34 @@ describe('startRcd', () => {
     expect(isRunning(daemon.identity)).toBe(false);
     expect(await readdir(folder)).toEqual([]);
     await expect(other.call('rc/noop', {}, z.unknown())).rejects.toMatchObject({ status: 0 });
+  });
+
+  test('on Windows listens on loopback only, to whoever knows a password that nobody can read', async () => {
+    const workspace = await openWorkspace();
+    const log = join(workspace.root, 'log');
+    const daemon = await running(workspace, 'sockets', { platform: windows, outliveWithLog: log });
+    expect(await readdir(join(workspace.root, 'sockets'))).toEqual([]);
+    const { address } = daemon;
+    if (!('port' in address)) throw new Error('it is a socket');
+    expect(await daemon.call('rc/noop', { a: 1 }, z.looseObject({}))).toEqual({ a: 1 });
+    const wrong = createRcClient({ ...address, password: 'wrong' });
+    await expect(wrong.call('rc/noop', {}, z.unknown())).rejects.toMatchObject({ status: 401 });
+    const argv = await readFile(`/proc/${daemon.identity.pid}/cmdline`, 'latin1');
+    expect(argv).not.toContain(address.password);
+    await daemon.stop();
+    expect(isRunning(daemon.identity)).toBe(false);
+  });
+
+  test.each([
+    ['ends without a word', 'exit 1', 5000],
+    ['never tells its port', 'exec sleep 60', 300],
+  ])('on Windows, one that %s is an error and no wait', async (_how, body, readyWithinMs) => {
+    const { root, env } = await openWorkspace();
+    const path = await fakeProgram(root, 'rclone', body);
+    const options = { socketFolder: join(root, 's'), env, cacheDir: root, platform: windows };
+    await expect(startRcd({ path }, { ...options, readyWithinMs })).rejects.toMatchObject({
+      ...{ code: 'rclone-daemon', exitCode: 12 },
+    });
   });
 
   test('takes the keys into its memory: not on disk, not in argv, not in its environment', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, stat, symlink, writeFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,9 @@ import {
   readTextIfExists,
   syncFolder,
   writeFileAtomic,
+  replaceFile,
 } from '../../../src/platform/atomic-file.ts';
+import { platformOf } from '../../../src/platform/platform.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
 const source = new URL('../../../src/platform/atomic-file.ts', import.meta.url).href;
@@ -69,6 +71,68 @@ describe('writeFileAtomic', () => {
       expect(new Set(text).size).toBe(1);
     }
   });
+});
+
+describe('replacing a file that somebody has open', () => {
+  /** Refused so often, as Windows does it; then it is a real rename. */
+  async function attempt(platform: NodeJS.Platform, refusals: readonly string[]) {
+    const { root } = await openWorkspace();
+    const [from, to] = [join(root, 'new'), join(root, 'state.json')];
+    await Promise.all([writeFile(from, 'new'), writeFile(to, 'old')]);
+    const left = [...refusals];
+    const slept: number[] = [];
+    const end = await replaceFile(from, to, {
+      platform: platformOf(platform),
+      rename: (...names) => {
+        const code = left.shift();
+        if (code === undefined) return rename(...names);
+        return Promise.reject(Object.assign(new Error(code), { code }));
+      },
+      clock: { sleep: (ms) => Promise.resolve(void slept.push(ms)) },
+    }).catch((error: unknown) => error);
+    const text = await readFile(to, 'utf8');
+    return {
+      end,
+      text,
+      tries: refusals.length - left.length,
+      waited: slept.reduce((a, b) => a + b, 0),
+    };
+  }
+
+  test('is done on Windows as soon as it is let go', async () => {
+    for (const refusals of [['EPERM', 'EBUSY'], ['EACCES'], []]) {
+      const { end, text, tries } = await attempt('win32', refusals);
+      expect([end, text, tries]).toEqual([undefined, 'new', refusals.length]);
+    }
+  });
+
+  test('fails on Windows after some seconds, and leaves the old one', async () => {
+    const { end, text, waited } = await attempt('win32', Array<string>(100).fill('EBUSY'));
+    expect(isErrno(end, 'EBUSY')).toBe(true);
+    expect(text).toBe('old');
+    expect(waited).toBe(2500);
+  });
+
+  test.each([
+    ['linux', 'EPERM'],
+    ['darwin', 'EACCES'],
+    ['win32', 'ENOSPC'],
+  ] as const)('is not tried again on %s after %s', async (platform, code) => {
+    const { end, text, tries } = await attempt(platform, [code, code]);
+    expect(isErrno(end, code)).toBe(true);
+    expect([text, tries]).toEqual(['old', 1]);
+  });
+});
+
+test.each([
+  ['as it is', Buffer.from('{"a":"é"}')],
+  ['after a mark', Buffer.from('\ufeff{"a":"é"}')],
+  ['as UTF-16', Buffer.from('\ufeff{"a":"é"}', 'utf16le')],
+  ['as UTF-16 of other machines', Buffer.from('\ufeff{"a":"é"}', 'utf16le').swap16()],
+])('readTextIfExists reads text %s', async (_how, bytes) => {
+  const { root } = await openWorkspace();
+  await writeFile(join(root, 'file'), bytes);
+  expect(await readTextIfExists(join(root, 'file'))).toBe('{"a":"é"}');
 });
 
 test('readTextIfExists tells absence from trouble', async () => {
