@@ -50,6 +50,27 @@ export function checkGuards(
   return undefined;
 }
 
+/**
+ * A disk inside the folder that is not mounted: what it holds seems to be deleted here, and what came
+ * from the bucket would lie beneath it.
+ *
+ * @param gone the disks' places, as paths in the pair
+ */
+export function missingDisk(
+  gone: readonly string[],
+  { baseline, local }: { baseline: Baseline; local: Listing },
+): GuardStop | undefined {
+  const paths = [...baseline.keys()].filter(
+    (path) => !local.has(path) && gone.some((disk) => path.startsWith(`${disk}/`)),
+  );
+  const disk = gone.find((each) => paths[0]?.startsWith(`${each}/`));
+  if (disk === undefined) return undefined;
+  const message =
+    `${disk} was a disk of its own and is not mounted: ` +
+    `${count(paths.length, 'file')} would be deleted in the bucket.`;
+  return { state: 'halted-root-emptied', side: 'remote', message, paths };
+}
+
 function deletesOn(side: 'local' | 'remote', plan: Plan, baseline: Baseline): string[] {
   const type: Action['type'] = side === 'local' ? 'delete-local' : 'delete-remote';
   const renamed = new Set(

@@ -37,6 +37,7 @@ import {
   runRecord,
   type BisyncResult,
 } from './result.ts';
+import type { Scan } from './scan.ts';
 import { stopSignal, type BisyncOptions } from './options.ts';
 import { emptyTally, type BisyncEvent, type RunContext } from './run-context.ts';
 import { savePlan } from './saved-plan.ts';
@@ -45,7 +46,7 @@ import { SyncedRoot } from './synced-root.ts';
 import { mayBeQuick, takeScan } from './take-scan.ts';
 import { Trash } from './trash.ts';
 import { tidyTrash } from './trash-bounds.ts';
-import type { BaselineEntry, Listing } from './versions.ts';
+import type { BaselineEntry } from './versions.ts';
 
 interface Around {
   host: Host;
@@ -153,7 +154,13 @@ async function syncOnce(
     return dryRunResult(run, plan, { ...base, planId });
   }
   run.tally.warnings = warningsOf(plan, sides);
-  const permission = await permitted(options, pair, plan, sides, { profile, host, conflicts });
+  const { disks = [] } = memory;
+  const permission = await permitted(options, pair, plan, sides, {
+    profile,
+    host,
+    conflicts,
+    disks,
+  });
   const { plan: approved } = permission;
   run.strategy = permission.conflicts;
   if (checkAccess && !scan.accessFile && options.approve === undefined) throw accessCheckFailed();
@@ -163,7 +170,7 @@ async function syncOnce(
   if (approved.actions.length > 0) {
     await writeStatus(pair, 'syncing', 'Files are being moved.', { at: host.clock.now(), runId });
   }
-  const next = await executeAndRemember(run, approved, { memory, local: scan.local });
+  const next = await executeAndRemember(run, approved, { memory, scan });
   await settleRun(run, stored !== undefined);
   await remember();
   await tidyTrash(run, next, scan.own.trashes, options.trash);
@@ -197,10 +204,11 @@ export async function storedState(
 async function executeAndRemember(
   run: RunContext,
   plan: Plan,
-  { memory, local }: { memory: PairMemory; local: Listing },
+  { memory, scan: { local, own } }: { memory: PairMemory; scan: Pick<Scan, 'local' | 'own'> },
 ): Promise<PairMemory> {
   const next = (): PairMemory => ({
     ...memory,
+    disks: own.disks,
     openConflicts: stillOpen(memory.openConflicts, run.tally.conflicts, local, run.now()),
     asides: run.tally.asides,
   });

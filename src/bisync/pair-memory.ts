@@ -25,6 +25,8 @@ const memorySchema = z.object({
   ),
   /** When the trash was last looked through, RFC 3339. */
   trashBoundedAt: z.optional(z.string()),
+  /** Folders in the root that are disks of their own, by their path in it. */
+  disks: z.optional(z.array(z.string())),
 });
 type Memory = z.infer<typeof memorySchema>;
 
@@ -39,6 +41,8 @@ export interface PairMemory {
   asides: MovedAside[];
   /** When the trash was last looked through, RFC 3339. */
   trashBoundedAt?: string | undefined;
+  /** Folders in the root that are disks of their own, by their path in it. */
+  disks?: readonly string[] | undefined;
 }
 
 export async function readMemory(pairFolder: string): Promise<PairMemory> {
@@ -49,6 +53,7 @@ export async function readMemory(pairFolder: string): Promise<PairMemory> {
   return {
     openConflicts,
     trashBoundedAt: memory?.trashBoundedAt,
+    disks: memory?.disks,
     asides: (memory?.asides ?? []).map(({ path, aside, size, modified }) => ({
       path,
       aside,
@@ -90,6 +95,9 @@ export async function writeMemory(pairFolder: string, memory: PairMemory): Promi
   const stored: Memory = {
     openConflicts: memory.openConflicts,
     ...(memory.trashBoundedAt === undefined ? {} : { trashBoundedAt: memory.trashBoundedAt }),
+    ...(memory.disks === undefined || memory.disks.length === 0
+      ? {}
+      : { disks: [...memory.disks] }),
     asides: memory.asides.map(({ path, aside, fingerprint }) => ({
       path,
       aside,

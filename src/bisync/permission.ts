@@ -1,7 +1,8 @@
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
-import { checkGuards, wouldGo, type GuardStop } from './guards.ts';
+import { checkGuards, missingDisk, wouldGo, type GuardStop } from './guards.ts';
+import { notMounted } from './inner-disks.ts';
 import type { BisyncOptions } from './options.ts';
 import type { Pair } from './pair.ts';
 import type { Plan } from './plan.ts';
@@ -18,12 +19,24 @@ export async function permitted(
   pair: Pair,
   plan: Plan,
   sides: ComparedSides,
-  { profile, host, conflicts }: { profile: Profile; host: Host; conflicts: ConflictStrategy },
+  {
+    profile,
+    host,
+    conflicts,
+    disks,
+  }: {
+    profile: Profile;
+    host: Host;
+    conflicts: ConflictStrategy;
+    /** Places of disks in the folder, as of the last run. */
+    disks: readonly string[];
+  },
 ): Promise<ApprovedPlan> {
   if (options.approve !== undefined) {
     return approvedPart(pair.folder, options.approve, plan, sides);
   }
-  const stop = checkGuards(plan, profile, sides);
+  const stop =
+    missingDisk(notMounted(pair.root, disks), sides) ?? checkGuards(plan, profile, sides);
   if (stop === undefined) return { plan, conflicts };
   throw guardError(stop, await savePlan(pair.folder, { plan, conflicts }, sides, host.clock.now()));
 }

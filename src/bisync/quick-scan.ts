@@ -66,7 +66,7 @@ export async function quickScan(
 }
 
 function scanFrom(
-  { filter, leftOut, temporaries, trashes }: Survey,
+  { filter, leftOut, temporaries, trashes, disks }: Survey,
   local: Map<string, Version>,
   remote: Map<string, Version>,
   { pair, baseline, checkAccess }: QuickScanOptions,
@@ -77,7 +77,7 @@ function scanFrom(
   if (isUnusual(baseline, local, remote)) return undefined;
   return {
     ...{ local, remote, filter, leftOut, accessFile },
-    ...{ own: { temporaries, trashes }, unreadableNames: [], withoutRclone: null },
+    ...{ own: { temporaries, trashes, disks }, unreadableNames: [], withoutRclone: null },
   };
 }
 

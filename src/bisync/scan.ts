@@ -30,7 +30,7 @@ export interface Scan {
   /** Names that are no Unicode text, as rclone escapes them. */
   unreadableNames: string[];
   /** What of ours lies in the local root. */
-  own: Pick<Survey, 'temporaries' | 'trashes'>;
+  own: Pick<Survey, 'temporaries' | 'trashes' | 'disks'>;
   /** Why rclone could not do it, when it was done without. */
   withoutRclone: string | null;
   /** Whether the check file is on both sides. */

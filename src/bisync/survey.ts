@@ -6,6 +6,7 @@ import { defaultRules } from './filters/default-rules.ts';
 import { filtersUnreadable, ignoreFileNames, readIgnoreFile } from './filters/ignore-file.ts';
 import type { LeftOut } from './filters/left-out.ts';
 import { parseIgnoreText, PathFilter, type IgnoreRule } from './filters/path-filter.ts';
+import { deviceOf } from './inner-disks.ts';
 import { isTemporaryName } from './local-file.ts';
 import { hasLookAlike } from './names.ts';
 import { TRASH_BESIDE } from './trash.ts';
@@ -34,6 +35,8 @@ export interface Survey {
   temporaries: string[];
   /** Absolute paths of trash folders beside files, on another file system than the pair's trash. */
   trashes: string[];
+  /** Disks that are mounted in the root: folders on another file system than the one around them, by their path. */
+  disks: string[];
 }
 
 /**
@@ -43,9 +46,9 @@ export interface Survey {
  */
 export async function surveyFolder(root: string, options: SurveyOptions): Promise<Survey> {
   const rules = defaultRules();
-  const found = { leftOut: [], temporaries: [], trashes: [] };
+  const found = { leftOut: [], temporaries: [], trashes: [], disks: [] };
   const walk: Walk = { ...options, ...found, root, rules: [...rules] };
-  await surveyBelow('', new PathFilter(rules), walk);
+  await surveyBelow('', new PathFilter(rules), walk, deviceOf(root));
   return { ...found, filter: new PathFilter(walk.rules) };
 }
 
@@ -55,8 +58,16 @@ interface Walk extends SurveyOptions, Omit<Survey, 'filter'> {
   rules: IgnoreRule[];
 }
 
-/** @param above the rules of the folders above */
-async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promise<void> {
+/**
+ * @param above the rules of the folders above
+ * @param device of the folder itself
+ */
+async function surveyBelow(
+  folder: string,
+  above: PathFilter,
+  walk: Walk,
+  device: number | undefined,
+): Promise<void> {
   const { root, leftOut } = walk;
   const entries = await entriesOf(join(root, folder));
   const own = entries === undefined ? undefined : await rulesOf(folder, entries, walk);
@@ -77,8 +88,11 @@ async function surveyBelow(folder: string, above: PathFilter, walk: Walk): Promi
     if (filter.ignores(path, isFolder ? 'folder' : 'file')) continue;
     if (mixedUp(entry.name)) {
       leftOut.push({ path, folder: isFolder, reason: 'unsupported-name' });
-    } else if (isFolder) await surveyBelow(path, filter, walk);
-    else if (walk.tryToRead && !(await mayRead(join(root, path)))) {
+    } else if (isFolder) {
+      const inner = deviceOf(join(root, path));
+      if (inner !== device) walk.disks.push(path);
+      await surveyBelow(path, filter, walk, inner);
+    } else if (walk.tryToRead && !(await mayRead(join(root, path)))) {
       leftOut.push({ path, folder: false, reason: 'unreadable' });
     } else walk.onFile?.(path);
   }

@@ -174,7 +174,13 @@ class Lane {
   }
 
   async #download({ path }: RemoteHint): Promise<void> {
-    const outcome = await downloadFile(this.#run, path, this.#run.baseline.get(path) ?? null);
+    const agreed = this.#run.baseline.get(path) ?? null;
+    if (agreed !== null && (await look(join(this.#run.pair.root, path))).type === 'missing') {
+      // Deleted here; or its disk is not mounted, which a run knows.
+      this.outcome.runs.add('deleted');
+      return;
+    }
+    const outcome = await downloadFile(this.#run, path, agreed);
     if (outcome === 'differs') await resolveBothSides(this.#run, path);
     // Deleted since the event.
     else if (outcome === 'gone' && this.#run.baseline.has(path)) this.outcome.runs.add('deleted');
