@@ -101,8 +101,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   opened.defer(() => mark.end(objectStore?.undelivered ?? 0));
   opened.defer(() => storage.close());
   const provider = options.wrapStorage?.(storage.provider) ?? storage.provider;
+  const among = postgres === undefined ? undefined : owner;
+  const requestRate = new RequestRate(clock, settings.requestsAMinute, among);
   const { log, bus, isListening } = await openEvents(
-    { db, postgres, clock, keys, logger, metrics },
+    { db, postgres, clock, keys, logger, metrics, rate: requestRate },
     opened,
   );
   const intents = new Intents(db, clock, owner);
@@ -143,7 +145,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     issuer: () => listening.url,
     trustedProxies: settings.trustedProxies,
     bucketPrefix: settings.bucketPrefix,
-    requestRate: new RequestRate(clock, settings.requestsAMinute),
+    requestRate,
     bus,
     webhookFor,
     webhookToken: (tenantId) => webhookToken(masterKey, tenantId),

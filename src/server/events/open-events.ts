@@ -1,9 +1,11 @@
 import type { Clock } from '../../platform/clock.ts';
-import { NotificationListener } from '../db/notifications.ts';
+import { NotificationListener, notify } from '../db/notifications.ts';
+import type { Database } from '../db/sqlite.ts';
 import type { OpenDatabase } from '../db/open-database.ts';
 import type { SigningKeys } from '../domain/signing-keys.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RequestRate } from '../plugins/request-rate.ts';
 import { LocalEventBus, type EventBus } from './event-bus.ts';
 import { EventLog } from './event-log.ts';
 import { announceInTransaction, PostgresEventBus } from './postgres-event-bus.ts';
@@ -20,11 +22,15 @@ interface EventsDeps extends Pick<OpenDatabase, 'db' | 'postgres'> {
   keys: SigningKeys;
   logger: Pick<Logger, 'warn' | 'error'>;
   metrics: Metrics;
+  rate: RequestRate;
 }
+
+/** How long what one process counts may be unknown to the others, in milliseconds. */
+const TELL_RATES_EVERY_MS = 1000;
 
 /** On SQLite this process is the only one; on PostgreSQL all of them hear of everything. */
 export async function openEvents(
-  { db, postgres, clock, keys, logger, metrics }: EventsDeps,
+  { db, postgres, clock, keys, logger, metrics, rate }: EventsDeps,
   opened: AsyncDisposableStack,
 ): Promise<Events> {
   const onAdded = (count: number): void => metrics.events.inc(count);
@@ -39,7 +45,11 @@ export async function openEvents(
   };
   const listener = new NotificationListener({
     connect: () => postgres.client(),
-    channels: { cloud_events: (payload) => bus.announced(payload), cloud_keys: reloadKeys },
+    channels: {
+      cloud_events: (payload) => bus.announced(payload),
+      cloud_keys: reloadKeys,
+      cloud_rates: (payload) => rate.hear(payload),
+    },
     onMissed: () => {
       bus.resync();
       reloadKeys();
@@ -48,5 +58,16 @@ export async function openEvents(
   });
   opened.defer(() => listener.stop());
   await listener.start();
+  opened.defer(tellRates(rate, db));
   return { log, bus, isListening: () => listener.isListening };
+}
+
+/** @returns what ends it */
+function tellRates(rate: RequestRate, db: Database): () => void {
+  const timer = setInterval(() => {
+    const told = rate.tell();
+    // While the database is away each process counts for itself.
+    if (told !== undefined) notify(db, 'cloud_rates', told).catch(() => undefined);
+  }, TELL_RATES_EVERY_MS).unref();
+  return () => clearInterval(timer);
 }
