@@ -1,19 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
 import { toBucketAccess } from '../../../src/session/open.ts';
-import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { objectsOf } from '../../support/devices.ts';
 import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { storageInside } from '../../support/storage-inside.ts';
 import { cut, withTrouble, type Trouble } from '../../support/storage-trouble.ts';
-import { databaseEnvironment, openDatabaseOf } from '../../support/test-databases.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 
 let trouble: Trouble;
 beforeEach(() => {
@@ -198,52 +191,5 @@ describe('a purge', () => {
     trouble = () => undefined;
     await server.server.upkeep();
     expect(await left(server)).toEqual(NOTHING);
-  });
-});
-
-const dies = fileURLToPath(new URL('../../support/server-that-dies.ts', import.meta.url));
-
-/** Starts a server again where another one was killed at a call to the storage. */
-async function afterKill(method: string, when: string): Promise<TestServer> {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'cloud-killed-'));
-  onTestFinished(() => rm(dataFolder, { recursive: true, force: true }));
-  const child = spawn(process.execPath, [dies, dataFolder, method, when], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...(await databaseEnvironment(dataFolder)) },
-  });
-  const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  expect(signal).toBe('SIGKILL');
-  const clock = adjustableClock();
-  const server = await startTestServer({ dataFolder, clock });
-  onTestFinished(() => server.close());
-  clock.advance(120_000);
-  await server.server.recover();
-  await server.server.upkeep();
-  return server;
-}
-
-describe('a server that is killed', () => {
-  it.each([
-    ['createBucket', 'after'],
-    ['setNotifications', 'after'],
-  ])('while it adds a tenant, at %s (%s), leaves nothing', async (method, when) => {
-    const server = await afterKill(method, when);
-    expect(await left(server)).toEqual(NOTHING);
-    const { admin } = clientsOf(server);
-    expect((await admin.listTenants()).tenants).toEqual([]);
-    await admin.createTenant({ slug: 'acme', name: 'Acme' });
-  });
-
-  it.each([
-    ['deleteAccessKey', 'before'],
-    ['deleteAccessKey', 'after'],
-    ['deletePolicy', 'after'],
-    ['destroyBucket', 'before'],
-    ['destroyBucket', 'after'],
-  ])('while it purges, at %s (%s), goes on when it runs again', async (method, when) => {
-    const server = await afterKill(method, when);
-    await vi.waitFor(async () => expect(await left(server)).toEqual(NOTHING), 30_000);
-    const { admin } = clientsOf(server);
-    expect((await admin.listTenants()).tenants).toEqual([]);
   });
 });

@@ -1,21 +1,16 @@
-import { fileURLToPath } from 'node:url';
-import { once } from 'node:events';
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient, type ApiClient } from '../../../src/api/client.ts';
 import type { AbortError } from '../../../src/output/errors.ts';
 import { embeddedStorageKey } from '../../../src/server/domain/master-key.ts';
 import type { Database } from '../../../src/server/db/sqlite.ts';
-import { HELD_MS } from '../../../src/server/domain/intents.ts';
 import { StorageError } from '../../../src/server/storage/provider.ts';
 import { IamClient } from '../../../src/server/storage/iam-client.ts';
 import { createSigner } from '../../../src/server/storage/signed-requests.ts';
 import { adjustableClock, type AdjustableClock } from '../../support/adjustable-clock.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
-import { databaseEnvironment, openDatabaseOf, testDatabase } from '../../support/test-databases.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 import { cut, withTrouble, type Trouble } from '../../support/storage-trouble.ts';
 
 let trouble: Trouble;
@@ -26,9 +21,9 @@ beforeEach(() => {
   clock = adjustableClock();
 });
 
-async function start(dataFolder?: string): Promise<TestServer> {
+async function start(): Promise<TestServer> {
   const server = await startTestServer({
-    ...(dataFolder === undefined ? { tenants: ['acme'] } : { dataFolder }),
+    tenants: ['acme'],
     clock,
     wrapStorage: (storage) => withTrouble(storage, (method, when) => trouble(method, when)),
   });
@@ -223,35 +218,5 @@ describe('a revocation that the storage does not confirm', () => {
       deletion_last_error: null,
     });
     expect(await leaked(server)).toEqual({ keys: 0, policies: 0 });
-  });
-});
-
-describe('a server that is killed in the middle of an issuance', () => {
-  it.each([
-    ['createPolicy', 'after'],
-    ['createAccessKey', 'after'],
-  ])('at %s (%s): after the restart nothing is leaked', async (method, when) => {
-    const dataFolder = await mkdtemp(join(tmpdir(), 'cloud-killed-'));
-    onTestFinished(() => rm(dataFolder, { recursive: true, force: true }));
-    const fixture = fileURLToPath(new URL('../../support/server-that-dies.ts', import.meta.url));
-    const child = spawn(process.execPath, [fixture, dataFolder, method, when], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, ...(await databaseEnvironment(dataFolder)) },
-    });
-    const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    expect(signal).toBe('SIGKILL');
-    const server = await start(dataFolder);
-    if (testDatabase === 'postgres') {
-      // Another process might be at work on it, until its time is over.
-      await server.server.recover();
-      expect(await leaked(server)).not.toEqual({ keys: 0, policies: 0 });
-      clock.advance(HELD_MS);
-      await server.server.recover();
-    }
-    expect(await leaked(server)).toEqual({ keys: 0, policies: 0 });
-    const db = await database(server);
-    clock.advance(120_000);
-    await server.server.recover();
-    expect(await intents(db)).toEqual([]);
   });
 });
