@@ -60,6 +60,7 @@ export const CREDENTIALS: View<ListedCredential> = {
   fields: {
     ...fieldsNamed('id', 'access_key', 'description', 'permission', 'prefix'),
     ...fieldsNamed('created_at', 'expires_at', 'last_used_at', 'replaces', 'mine', 'this_machine'),
+    ...fieldsNamed('source_ips'),
   },
   columns: [
     { title: 'ID', show: shortId },

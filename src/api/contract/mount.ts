@@ -12,9 +12,13 @@ export type MountInfo = z.infer<typeof MountInfo>;
 export const Permission = z.enum(['rw', 'ro']);
 export type Permission = z.infer<typeof Permission>;
 
+/** An address, or a range of them: `192.0.2.0/24`, `2001:db8::/32`. */
+const Range = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+
 /**
  * Optional body of `POST /tenant/mount/credentials`. `expires_in` in seconds. A prefix ends with a
- * slash and has none of the characters that mean something in a policy (`*`, `?`, `$`).
+ * slash and has none of the characters that mean something in a policy (`*`, `?`, `$`). With
+ * `source_ips` the storage takes the key from these addresses only, as it sees them.
  */
 export const CreateMountCredential = z.strictObject({
   description: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
@@ -30,6 +34,7 @@ export const CreateMountCredential = z.strictObject({
   expires_in: z.optional(z.int().check(z.minimum(60), z.maximum(365 * 86_400))),
   /** Seconds in which somebody has to `confirm` it; else it is revoked, for its answer was lost. */
   confirm_within: z.optional(z.int().check(z.minimum(60), z.maximum(7 * 86_400))),
+  source_ips: z.optional(z.array(Range).check(z.minLength(1), z.maxLength(20))),
 });
 export type CreateMountCredential = z.infer<typeof CreateMountCredential>;
 
@@ -45,6 +50,8 @@ export const MountCredentialWithSecret = z.object({
   permission: Permission,
   created_at: z.string(),
   expires_at: z.nullable(z.string()),
+  /** Set when it may be used from these ranges only. */
+  source_ips: z.optional(z.array(z.string())),
   /** The credential whose place it takes; the old one stays until it is revoked. */
   replaces: z.optional(z.uuid()),
 });
@@ -60,6 +67,8 @@ export const MountCredential = z.object({
   confirmed_at: z.nullable(z.string()),
   last_used_at: z.nullable(z.string()),
   expires_at: z.nullable(z.string()),
+  /** Ranges of addresses that it may be used from; null: anywhere. */
+  source_ips: z.nullable(z.array(z.string())),
   /** Whether the caller made it, and so may end it with the scope `mount`. */
   mine: z.boolean(),
   /** Set while it takes the place of another one (`POST …/{id}/rotate`). */

@@ -10,6 +10,7 @@ import { up as issuers } from './migrations/0005-issuers.ts';
 import { up as audit } from './migrations/0006-audit.ts';
 import { up as jobs } from './migrations/0007-jobs.ts';
 import { up as abandoned } from './migrations/0008-abandoned.ts';
+import { up as sourceIps } from './migrations/0009-source-ips.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -31,6 +32,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 6, name: 'audit', up: audit },
   { version: 7, name: 'jobs', up: jobs },
   { version: 8, name: 'abandoned', up: abandoned },
+  { version: 9, name: 'source-ips', up: sourceIps },
 ];
 
 interface SchemaMigrations {

@@ -115,6 +115,8 @@ export interface TenantMountCredentialsTable {
   confirm_by: string | null;
   /** The credential whose place this one takes. */
   replaces: string | null;
+  /** Ranges of addresses that it may be used from, separated by spaces; null: anywhere. */
+  source_ips: string | null;
   /** What the provider has confirmed of the key; `changing` while nobody knows. */
   provider_status: Generated<'active' | 'inactive' | 'changing'>;
 }

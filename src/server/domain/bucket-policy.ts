@@ -5,11 +5,13 @@ export interface BucketGrant {
   permission: 'rw' | 'ro';
   /** RFC 3339; null when it does not end by itself. */
   expiresAt: string | null;
+  /** Ranges of addresses that it may be used from; null for anywhere. */
+  sourceIps: readonly string[] | null;
 }
 
 /**
- * The policy of one mount credential: what rclone needs in one bucket and nothing else. Its end is
- * in the policy itself, so that it holds while our server is down.
+ * The policy of one mount credential: what rclone needs in one bucket and nothing else. Its end and
+ * where it may be used from are in the policy itself, so that they hold while our server is down.
  */
 export function bucketPolicy(grant: BucketGrant): object {
   const bucket = `arn:aws:s3:::${grant.bucket}`;
@@ -18,6 +20,8 @@ export function bucketPolicy(grant: BucketGrant): object {
     grant.expiresAt === null
       ? {}
       : { DateLessThan: { 'aws:CurrentTime': grant.expiresAt.replace(/\.\d+Z$/, 'Z') } };
+  const from =
+    grant.sourceIps === null ? {} : { IpAddress: { 'aws:SourceIp': [...grant.sourceIps] } };
   const below = grant.prefix === null ? {} : { StringLike: { 's3:prefix': [`${grant.prefix}*`] } };
   return {
     Version: '2012-10-17',
@@ -27,14 +31,14 @@ export function bucketPolicy(grant: BucketGrant): object {
         Effect: 'Allow',
         Action: ['s3:ListBucket', ...(writes ? ['s3:ListBucketMultipartUploads'] : [])],
         Resource: [bucket],
-        ...condition({ ...until, ...below }),
+        ...condition({ ...until, ...from, ...below }),
       },
       {
         Sid: 'Objects',
         Effect: 'Allow',
         Action: ['s3:GetObject', ...(writes ? WRITES : [])],
         Resource: [`${bucket}/${grant.prefix ?? ''}*`],
-        ...condition(until),
+        ...condition({ ...until, ...from }),
       },
       {
         // A key may be allowed these by default, whatever its policies say.

@@ -12,6 +12,7 @@ import { bucketPolicy, type BucketGrant } from './bucket-policy.ts';
 import type { Intents } from './intents.ts';
 import { assertRoomForCredential, lockTenant } from './limits.ts';
 import { keyLabel, mayStillHappen, policyName, removeLeftovers } from './leftovers.ts';
+import { canonicalRanges } from './source-ips.ts';
 import { assertAllowed, findTenant } from './tenant-view.ts';
 
 export interface IssuanceDeps {
@@ -75,6 +76,7 @@ export async function issueMountCredential(
       updated_at: created_at,
       expires_at: grant.expiresAt,
       confirm_by: confirmBy(request, now),
+      source_ips: grant.sourceIps?.join(' ') ?? null,
       replaces: options.replaces ?? null,
     };
     await commit(deps, row, grant, actor, options);
@@ -89,6 +91,7 @@ export async function issueMountCredential(
       permission: grant.permission,
       created_at,
       expires_at: grant.expiresAt,
+      ...(grant.sourceIps === null ? {} : { source_ips: [...grant.sourceIps] }),
       ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
     };
   } catch (error) {
@@ -123,6 +126,7 @@ function grantOf(tenant: Tenant, request: CreateMountCredential, now: number): B
       request.expires_in === undefined
         ? null
         : new Date(Math.floor(now / 1000 + request.expires_in) * 1000).toISOString(),
+    sourceIps: request.source_ips === undefined ? null : canonicalRanges(request.source_ips),
   };
 }
 
@@ -139,7 +143,10 @@ async function makeKey(deps: IssuanceDeps, id: string, grant: BucketGrant): Prom
   return { ...key, policyArn };
 }
 
-/** A key that is not known yet is of no use to the client: ask with it until it is. */
+/**
+ * A key that is not known yet is of no use to the client: ask with it until it is. One that is bound to
+ * addresses is refused here, by its policy; that it is not unknown any more is all that can be seen.
+ */
 async function untilKnown(
   { storage, clock }: IssuanceDeps,
   key: AccessKeyPair,
@@ -147,7 +154,11 @@ async function untilKnown(
 ): Promise<void> {
   const deadline = clock.now() + PROPAGATION_MS;
   let pause = FIRST_PAUSE_MS;
-  while (!(await storage.canList(key, grant.bucket, grant.prefix ?? ''))) {
+  const isKnown = (): Promise<boolean> =>
+    grant.sourceIps === null
+      ? storage.canList(key, grant.bucket, grant.prefix ?? '')
+      : storage.knowsKey(key, grant.bucket);
+  while (!(await isKnown())) {
     if (clock.now() + pause > deadline)
       throw new StorageError('ListObjectsV2', 'KeyNotUsable', 403);
     await clock.sleep(pause);
@@ -178,6 +189,7 @@ async function commit(
         permission: grant.permission,
         prefix: grant.prefix,
         expires_at: grant.expiresAt,
+        ...(grant.sourceIps === null ? {} : { source_ips: grant.sourceIps.join(' ') }),
         ...(typeof row.replaces === 'string' ? { replaces: row.replaces } : {}),
       },
     });

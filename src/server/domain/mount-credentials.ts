@@ -68,6 +68,7 @@ export async function listMountCredentials(
       confirmed_at: row.confirmed_at,
       last_used_at: row.last_used_at,
       expires_at: row.expires_at,
+      source_ips: row.source_ips?.split(' ') ?? null,
       mine: own.has(row.created_by),
       // Once the old one is gone, this one is like any other.
       replaces: rows.some(({ id }) => id === row.replaces) ? row.replaces : null,

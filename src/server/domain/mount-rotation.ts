@@ -53,6 +53,7 @@ export async function rotateMountCredential(
     description: old.description,
     permission: old.permission,
     ...(old.prefix === null ? {} : { prefix: old.prefix }),
+    ...(old.source_ips === null ? {} : { source_ips: old.source_ips.split(' ') }),
     ...(old.expires_at === null ? {} : { expires_in: lifeOf(old.created_at, old.expires_at) }),
   };
   return issueMountCredential(deps, tenant, request, actor, {

@@ -77,6 +77,8 @@ export interface StorageProvider {
   attachPolicy(accessKeyId: string, arn: string): Promise<void>;
   /** Whether this key can list below `prefix` ('' for the whole bucket) now. */
   canList(key: AccessKeyPair, bucket: string, prefix: string): Promise<boolean>;
+  /** Whether this key is known now, even if its policy refuses it from here. */
+  knowsKey(key: AccessKeyPair, bucket: string): Promise<boolean>;
 }
 
 /**

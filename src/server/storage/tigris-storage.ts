@@ -188,6 +188,19 @@ export class TigrisStorage implements StorageProvider {
   }
 
   async canList(key: AccessKeyPair, bucket: string, prefix: string): Promise<boolean> {
+    return (await this.#listOnce(key, bucket, prefix)) === undefined;
+  }
+
+  async knowsKey(key: AccessKeyPair, bucket: string): Promise<boolean> {
+    const refusal = await this.#listOnce(key, bucket, '');
+    return refusal === undefined || refusal.code === 'AccessDenied';
+  }
+
+  async #listOnce(
+    key: AccessKeyPair,
+    bucket: string,
+    prefix: string,
+  ): Promise<StorageError | undefined> {
     const query = new URLSearchParams({ 'list-type': '2', 'max-keys': '1', prefix });
     try {
       await createSigner(
@@ -200,9 +213,9 @@ export class TigrisStorage implements StorageProvider {
         url: `${this.#bucketUrl(bucket)}?${query.toString()}`,
         once: true,
       });
-      return true;
+      return undefined;
     } catch (error) {
-      if (error instanceof StorageError) return false;
+      if (error instanceof StorageError) return error;
       throw error;
     }
   }

@@ -75,7 +75,7 @@ it('finds a storage that does not keep tenants apart, and says what to do', asyn
       storage.createPolicy(name, { Version: '2012-10-17', Statement: [everything] }),
   });
   const checks = await check(careless, { clock });
-  for (const id of ['isolation', 'prefix', 'read-only', 'expiry']) {
+  for (const id of ['isolation', 'prefix', 'read-only', 'addresses', 'expiry']) {
     expect(checks[id], id).toMatchObject({ status: 'failed', cure: expect.any(String) as string });
   }
   expect(checks['isolation']?.detail).toContain('read from the other bucket (200)');

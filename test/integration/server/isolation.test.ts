@@ -7,15 +7,21 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Agent } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient, type ApiClient } from '../../../src/api/client.ts';
 import type {
   CreateMountCredential,
   MountCredentialWithSecret,
 } from '../../../src/api/contract/mount.ts';
+import { startObjectStore } from '../../../src/object-store/index.ts';
+import { bucketPolicy } from '../../../src/server/domain/bucket-policy.ts';
+import { canonicalRanges } from '../../../src/server/domain/source-ips.ts';
+import { TigrisStorage } from '../../../src/server/storage/tigris-storage.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { s3ClientFor } from '../../support/s3-client.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openWorkspace } from '../../support/workspace.ts';
 
 const clock = adjustableClock();
 let server: TestServer;
@@ -123,5 +129,71 @@ describe('a key of a tenant', () => {
     expect(await refusal(put(s3, Bucket, 'too-late.txt'))).toBe('AccessDenied');
     const { credentials } = await client('acme').listMountCredentials();
     expect(credentials.every(({ expires_at }) => expires_at === null)).toBe(true);
+  });
+});
+
+describe('a key that is bound to addresses', () => {
+  const from = (localAddress: string) => ({
+    requestHandler: { httpAgent: new Agent({ localAddress }) },
+  });
+
+  it('opens the bucket from these and nowhere else, and so does the one that takes its place', async () => {
+    const wish = { source_ips: ['127.0.0.2/31', '::ffff:127.0.0.9', '127.0.0.3/31'] };
+    const { credential, Bucket } = await issue('acme', wish);
+    const source_ips = ['127.0.0.2/31', '127.0.0.9/32'];
+    expect(credential).toMatchObject({ source_ips });
+    const api = client('acme');
+    await api.confirmMountCredential(credential.id);
+    const successor = await api.rotateMountCredential(credential.id);
+    const { credentials } = await api.listMountCredentials();
+    for (const key of [credential, successor]) {
+      expect(credentials.find(({ id }) => id === key.id)).toMatchObject({ source_ips });
+      for (const address of ['127.0.0.2', '127.0.0.3', '127.0.0.9']) {
+        const s3 = s3ClientFor(key, from(address));
+        expect(await refusal(put(s3, Bucket, 'from.txt')), address).toBeUndefined();
+        expect(await refusal(list(s3, Bucket)), address).toBeUndefined();
+      }
+      for (const address of ['127.0.0.1', '127.0.0.4']) {
+        const s3 = s3ClientFor(key, from(address));
+        expect(await refusal(put(s3, Bucket, 'from.txt')), address).toBe('AccessDenied');
+        expect(await refusal(read(s3, Bucket, 'from.txt')), address).toBe('AccessDenied');
+        expect(await refusal(list(s3, Bucket)), address).toBe('AccessDenied');
+      }
+    }
+  });
+
+  it('is bound just so over IPv6, and where IPv4 comes in at an address of IPv6', async () => {
+    const { root } = await openWorkspace();
+    const admin = { accessKeyId: 'tid_admin', secretAccessKey: 'tsec_admin_secret_of_a_test' };
+    const store = await startObjectStore({ folder: root, port: 0, host: '::', admin });
+    onTestFinished(() => store.close());
+    const { port } = new URL(store.url);
+    const at = (host: string) => `http://${host}:${port}`;
+    const storage = new TigrisStorage({
+      ...{ s3Endpoint: at('127.0.0.1'), iamEndpoint: at('127.0.0.1'), region: 'auto', ...admin },
+      bucketRegions: undefined,
+    });
+    await storage.createBucket('both');
+    const grant = { bucket: 'both', prefix: null, permission: 'rw', expiresAt: null } as const;
+    for (const [range, open, shut] of [
+      ['127.0.0.0/8', '127.0.0.1', '[::1]'],
+      ['::1/128', '[::1]', '127.0.0.1'],
+    ] as const) {
+      const arn = await storage.createPolicy(`at-${port}-${range.length}`, {
+        ...bucketPolicy({ ...grant, sourceIps: canonicalRanges([range]) }),
+      });
+      const key = await storage.createAccessKey('bound');
+      await storage.attachPolicy(key.accessKeyId, arn);
+      const s3 = (host: string) =>
+        s3ClientFor({
+          ...{ endpoint_url: at(host), region: 'auto' },
+          ...{ access_key: key.accessKeyId, secret_key: key.secretAccessKey },
+        });
+      expect(await refusal(put(s3(open), 'both', 'a.txt')), range).toBeUndefined();
+      expect(await refusal(put(s3(shut), 'both', 'a.txt')), range).toBe('AccessDenied');
+      expect(await storage.knowsKey(key, 'both')).toBe(true);
+      await storage.deleteAccessKey(key.accessKeyId);
+      expect(await storage.knowsKey(key, 'both')).toBe(false);
+    }
   });
 });

@@ -110,6 +110,7 @@ describe('POST /tenant/mount/credentials', () => {
       confirmed_at: null,
       last_used_at: null,
       expires_at: body['expires_at'],
+      source_ips: null,
       mine: true,
       replaces: null,
     });
@@ -125,6 +126,19 @@ describe('POST /tenant/mount/credentials', () => {
     [{ expires_in: 5 }, 'expires_in'],
     [{ expires_in: 1e9 }, 'expires_in'],
     [{ description: '' }, 'description'],
+    [{ source_ips: [] }, 'source_ips'],
+    [{ source_ips: '10.0.0.0/8' }, 'source_ips'],
+    [{ source_ips: Array<string>(21).fill('10.0.0.0/8') }, 'source_ips'],
+    [{ source_ips: ['10.0.0.0/8', '10.0.0.0/33'] }, 'source_ips.1'],
+    [{ source_ips: ['10.0.0'] }, 'source_ips.0'],
+    [{ source_ips: ['010.0.0.1'] }, 'source_ips.0'],
+    [{ source_ips: ['10.0.0.0/8 '] }, 'source_ips.0'],
+    [{ source_ips: ['10.0.0.0/'] }, 'source_ips.0'],
+    [{ source_ips: ['10.0.0.0/8/8'] }, 'source_ips.0'],
+    [{ source_ips: ['fe80::1%eth0'] }, 'source_ips.0'],
+    [{ source_ips: ['2001:db8::/129'] }, 'source_ips.0'],
+    [{ source_ips: ['localhost'] }, 'source_ips.0'],
+    [{ source_ips: ['*'] }, 'source_ips.0'],
     [{ tenant_id: '00000000-0000-4000-8000-000000000000' }, 'tenant_id'],
   ])('refuses %j with 422, naming the field', async (wish, field) => {
     const { status, headers, body } = await issue(wish);

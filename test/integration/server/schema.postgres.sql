@@ -230,6 +230,7 @@ tenant_mount_credentials.provider_status text collate C not null default 'active
 tenant_mount_credentials.deletion_due_at text collate C
 tenant_mount_credentials.deletion_abandoned_at text collate C
 tenant_mount_credentials.confirm_by text collate C
+tenant_mount_credentials.source_ips text collate C
 tenant_mount_credentials: CHECK ((permission = ANY (ARRAY['rw'::text, 'ro'::text])))
 tenant_mount_credentials: CHECK ((provider_status = ANY (ARRAY['active'::text, 'inactive'::text, 'changing'::text])))
 tenant_mount_credentials: CHECK ((tigris_deletion_status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text])))

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bucketPolicy } from '../../../src/server/domain/bucket-policy.ts';
+import { bucketPolicy, type BucketGrant } from '../../../src/server/domain/bucket-policy.ts';
 
-const grant = { bucket: 'cloud-acme-1', prefix: null, permission: 'rw', expiresAt: null } as const;
+const grant: BucketGrant = {
+  ...{ bucket: 'cloud-acme-1', prefix: null, permission: 'rw', expiresAt: null, sourceIps: null },
+};
 
 describe('bucketPolicy', () => {
   it('names one bucket, what rclone needs in it, and no more', () => {
@@ -47,5 +49,11 @@ describe('bucketPolicy', () => {
     expect(text).toContain('"StringLike":{"s3:prefix":["notes/*"]}');
     expect(text).toContain('"arn:aws:s3:::cloud-acme-1/notes/*"');
     expect(text).not.toContain('"arn:aws:s3:::cloud-acme-1/*"');
+  });
+
+  it('says in every allowance where it may be used from', () => {
+    const text = JSON.stringify(bucketPolicy({ ...grant, sourceIps: ['10.0.0.0/8', '::1/128'] }));
+    const from = text.split('"IpAddress":{"aws:SourceIp":["10.0.0.0/8","::1/128"]}').length - 1;
+    expect(from).toBe(2);
   });
 });

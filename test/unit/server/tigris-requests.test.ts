@@ -111,7 +111,10 @@ describe('what is sent to Tigris', () => {
 
   it('issues and revokes by the IAM query API, where a key is named by its id', async () => {
     const storage = open();
-    const policy = bucketPolicy({ bucket: 'b', prefix: 'n/', permission: 'ro', expiresAt: null });
+    const policy = bucketPolicy({
+      ...{ bucket: 'b', prefix: 'n/', permission: 'ro', expiresAt: null },
+      sourceIps: ['192.0.2.0/24'],
+    });
     expect(await storage.createPolicy('cloud-mount-1', policy)).toBe(ARN);
     // A plus in a secret stays one.
     expect(await storage.createAccessKey('cloud-mount-1')).toEqual({

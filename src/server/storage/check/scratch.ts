@@ -9,7 +9,7 @@ import { createSigner, type SignedRequest } from '../signed-requests.ts';
  * else is ever removed; a tenant's bucket ends with sixteen random characters.
  */
 const NAME =
-  /^(?:.+-)?check-([0-9a-z]{8})-[0-9a-f]{8}-(?:one|two|foreign|prefix|read-only|expiry)$/;
+  /^(?:.+-)?check-([0-9a-z]{8})-[0-9a-f]{8}-(?:one|two|foreign|prefix|read-only|anywhere|elsewhere|expiry)$/;
 /** Things of a check that was killed are removed by a later one, once they are this old. */
 const ABANDONED_MS = 3_600_000;
 /** A new key, or the end of one, may take so long to be known everywhere. */
@@ -51,7 +51,7 @@ export class Scratch {
     throw new StorageError('CreateBucket', 'BucketAlreadyExists', 409);
   }
 
-  /** A key that may do what `grant` says, and is known. */
+  /** A key that may do what `grant` says, and is known; if it is bound to addresses, perhaps not from here. */
   async key(name: string, grant: BucketGrant): Promise<ScratchKey> {
     const label = `cloud-check-${this.#run}-${name}`;
     this.#labels.push(label);
@@ -59,7 +59,11 @@ export class Scratch {
     const key = await this.#storage.createAccessKey(label);
     await this.#storage.attachPolicy(key.accessKeyId, policyArn);
     const list = this.as(key, { action: 'ListObjectsV2', method: 'GET', path: listOf(grant) });
-    await this.until(async () => (await list()) === 200);
+    await this.until(async () =>
+      grant.sourceIps === null
+        ? (await list()) === 200
+        : await this.#storage.knowsKey(key, grant.bucket),
+    );
     return { ...key, policyArn };
   }
 

@@ -48,7 +48,7 @@ function needed<T>(value: T | undefined): T {
 }
 
 function grantOn(bucket: string, more: Partial<BucketGrant> = {}): BucketGrant {
-  return { bucket, prefix: null, permission: 'rw', expiresAt: null, ...more };
+  return { bucket, prefix: null, permission: 'rw', expiresAt: null, sourceIps: null, ...more };
 }
 
 const KEY_CURE = 'The key in CLOUD_SERVER_STORAGE_ACCESS_KEY_ID has to be an administrator’s.';
@@ -227,6 +227,25 @@ export const STEPS: readonly Step[] = [
     },
   },
   {
+    id: 'addresses',
+    title: 'Keep a key to addresses',
+    cure: 'Issue no keys with source_ips: they would open the bucket from anywhere, or from nowhere.',
+    run: async (made, _deps, scratch) => {
+      const { bucket } = needed(made.one);
+      const anywhere = { sourceIps: ['0.0.0.0/0', '::/0'] };
+      const open = await scratch.key('anywhere', grantOn(bucket, anywhere));
+      await scratch.until(async () => (await asTenant(scratch, open).list(bucket)) === 200);
+      const shut = await scratch.key('elsewhere', grantOn(bucket, { sourceIps: [NOBODYS] }));
+      const tenant = asTenant(scratch, shut);
+      await expectAll('refused', {
+        list: () => tenant.list(bucket),
+        read: () => tenant.get(bucket, 'own.txt'),
+        write: () => tenant.put(bucket, 'x.txt'),
+      });
+      return 'open from anywhere, shut from here';
+    },
+  },
+  {
     id: 'expiry',
     title: 'End a key at the time in its policy',
     cure: 'Keys with an end stay valid until the server revokes them: run it without a break.',
@@ -317,5 +336,7 @@ export const STEPS: readonly Step[] = [
   },
 ];
 
+/** For examples only: https://www.rfc-editor.org/rfc/rfc5737 */
+const NOBODYS = '192.0.2.1/32';
 const EXPIRES_IN_MS = 8000;
 const HEARD_WITHIN_MS = 15_000;
