@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSocketOnFreePort, freePort } from '../support/free-port.ts';
 import { runCloud } from '../support/run-cloud.ts';
+import { startTestServer } from '../support/server.ts';
+import { storageAdminOf } from '../support/storage-inside.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
 
 const binary = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
@@ -252,4 +254,23 @@ it('check-storage says of a storage that is not there what was not done, and end
   expect(result.checks[0]).toMatchObject({ status: 'failed' });
   expect(result.checks[1]).toMatchObject({ id: 'buckets', status: 'skipped' });
   expect(result.checks.at(-1)).toMatchObject({ id: 'clean-up', status: 'ok' });
+});
+
+it('check-storage proves a storage in another process, notifications included', async () => {
+  const { env } = await openWorkspace();
+  await using elsewhere = await startTestServer();
+  const { storageUrl: at } = elsewhere.server;
+  const { accessKeyId, secretAccessKey } = await storageAdminOf(elsewhere);
+  const run = await runCloud(['server', 'check-storage'], {
+    env: {
+      ...env,
+      ...{ CLOUD_SERVER_STORAGE_S3_ENDPOINT: at, CLOUD_SERVER_STORAGE_IAM_ENDPOINT: at },
+      CLOUD_SERVER_STORAGE_ACCESS_KEY_ID: accessKeyId,
+      CLOUD_SERVER_STORAGE_SECRET_ACCESS_KEY: secretAccessKey,
+    },
+  });
+  expect(run.stdout).toContain('one arrived within');
+  expect(run.stdout).toMatch(/ok +\d+\n.*failed +0\n.*skipped +0\n/s);
+  expect(run.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  expect(run.exitCode).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startObjectStore } from '../../../src/object-store/index.ts';
 import { systemClock, type Clock } from '../../../src/platform/clock.ts';
 import {
@@ -7,9 +7,13 @@ import {
   type CheckStorageDeps,
   type StorageCheck,
 } from '../../../src/server/storage/check/check-storage.ts';
+import type { ServerSettings } from '../../../src/server/settings.ts';
+import { openEar } from '../../../src/server/storage/check/ear.ts';
 import { StorageError, type StorageProvider } from '../../../src/server/storage/provider.ts';
 import { TigrisStorage } from '../../../src/server/storage/tigris-storage.ts';
 import { adjustableClock } from '../../support/adjustable-clock.ts';
+import { freePort } from '../../support/free-port.ts';
+import { startTestServer } from '../../support/server.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
 const ADMIN = { accessKeyId: 'tid_admin', secretAccessKey: 'tsec_admin_secret_of_a_test' };
@@ -24,6 +28,14 @@ async function open(clock: Clock): Promise<TigrisStorage> {
   });
 }
 
+const SETTINGS = { host: '127.0.0.1', port: 0, publicUrl: undefined };
+/** As far as a place to listen at is concerned. */
+const TIGRIS: ServerSettings['storage'] = {
+  kind: 'external',
+  ...{ s3Endpoint: 'https://t3.storage.dev', region: 'auto', ...ADMIN },
+  iamEndpoint: 'https://iam.storage.dev',
+};
+
 /** The same storage, but for some calls. */
 function changed(storage: StorageProvider, calls: Partial<StorageProvider>): StorageProvider {
   return new Proxy(storage, {
@@ -37,8 +49,8 @@ function changed(storage: StorageProvider, calls: Partial<StorageProvider>): Sto
 async function check(storage: StorageProvider, more: Partial<CheckStorageDeps> = {}) {
   const seen: StorageCheck[] = [];
   const checks = await checkStorage({
-    ...{ storage, clock: systemClock, bucketPrefix: 'cloud', heard: undefined },
-    webhook: undefined,
+    ...{ storage, clock: systemClock, bucketPrefix: 'cloud' },
+    listen: () => openEar({ ...SETTINGS, storage: TIGRIS }),
     signal: new AbortController().signal,
     report: (each) => void seen.push(each),
     ...more,
@@ -61,7 +73,10 @@ it('holds for our own storage, and leaves nothing', async () => {
   const storage = await open(clock);
   const checks = await check(storage, { clock });
   expect(Object.values(checks).filter(({ status }) => status !== 'ok')).toMatchObject([
-    { id: 'notifications', status: 'skipped' },
+    {
+      ...{ id: 'notifications', status: 'skipped' },
+      detail: 'CLOUD_SERVER_PUBLIC_URL is not set: no address leads here',
+    },
   ]);
   expect(await everythingAt(storage)).toEqual(NOTHING);
 });
@@ -134,5 +149,76 @@ it('killed, the next one removes what it has made, but nothing else and not at o
   expect(later['abandoned']?.detail).toMatch(/^\d+ removed$/);
   expect(await everythingAt(storage)).toEqual({
     ...{ buckets: others.toSorted(), keys: ['cloud-mount-of-somebody'], policies: [] },
+  });
+});
+
+describe('notifications', () => {
+  /** Whoever sleeps takes a tenth of a second for it, so that something can arrive meanwhile. */
+  function slowerClock(): Clock {
+    const clock = adjustableClock();
+    const sleep = async (ms: number, signal?: AbortSignal) => {
+      await clock.sleep(ms, signal);
+      await systemClock.sleep(100, signal);
+    };
+    return { ...clock, sleep };
+  }
+
+  it('are seen to arrive at the public address, in place of the server', async () => {
+    const clock = slowerClock();
+    const storage = await open(clock);
+    const port = await freePort();
+    const publicUrl = `http://localhost:${port}`;
+    const listen = () => openEar({ ...SETTINGS, publicUrl, port, storage: TIGRIS });
+    const { notifications } = await check(storage, { clock, listen });
+    expect(notifications).toMatchObject({ status: 'ok' });
+    expect(notifications?.detail).toMatch(/^one arrived within \d+ ms$/);
+    // Nobody listens there any more.
+    await expect(fetch(publicUrl)).rejects.toThrow();
+  });
+
+  it('that never come are missed, after a while', async () => {
+    const clock = slowerClock();
+    const storage = await open(clock);
+    const publicUrl = `http://127.0.0.1:${await freePort()}`;
+    // The address leads somewhere else.
+    const port = await freePort();
+    const listen = () => openEar({ ...SETTINGS, publicUrl, port, storage: TIGRIS });
+    const { notifications } = await check(storage, { clock, listen });
+    expect(notifications).toMatchObject({
+      ...{ status: 'failed', detail: `nothing came to ${publicUrl} in 30 s` },
+      cure: expect.stringContaining('CLOUD_SERVER_PUBLIC_URL') as string,
+    });
+    expect(await everythingAt(storage)).toEqual(NOTHING);
+  });
+
+  it('that come without the token that was set are no good', async () => {
+    const clock = slowerClock();
+    const storage = await open(clock);
+    const forgetful = changed(storage, {
+      setNotifications: (bucket, { url }) =>
+        storage.setNotifications(bucket, { url, token: 'another' }),
+    });
+    const port = await freePort();
+    const publicUrl = `http://127.0.0.1:${port}`;
+    const listen = () => openEar({ ...SETTINGS, publicUrl, port, storage: TIGRIS });
+    const { notifications } = await check(forgetful, { clock, listen });
+    expect(notifications).toMatchObject({
+      ...{ status: 'failed', detail: 'one arrived, but it came without the token' },
+    });
+  });
+
+  it('are not heard where the server runs, and it is said so', async () => {
+    const clock = slowerClock();
+    const storage = await open(clock);
+    const server = await startTestServer();
+    onTestFinished(() => server.close());
+    const publicUrl = server.url;
+    const port = Number(new URL(publicUrl).port);
+    const listen = () => openEar({ ...SETTINGS, publicUrl, port, storage: TIGRIS });
+    const { notifications } = await check(storage, { clock, listen });
+    expect(notifications).toMatchObject({
+      status: 'skipped',
+      detail: `they can be set, but were not heard: port ${port} is in use; if by the server, stop it while this is tried`,
+    });
   });
 });

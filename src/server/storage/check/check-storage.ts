@@ -1,7 +1,8 @@
 import type { Clock } from '../../../platform/clock.ts';
 import { StorageError } from '../provider.ts';
 import { Scratch } from './scratch.ts';
-import { Broken, Missing, STEPS, type Made, type Step, type StepDeps } from './steps.ts';
+import { Broken, Missing, Unseen, type Made, type Step, type StepDeps } from './step.ts';
+import { STEPS } from './steps.ts';
 
 export interface StorageCheck {
   id: string;
@@ -60,12 +61,11 @@ async function runStep(
     ...{ id, title, status, detail, cure: status === 'failed' ? cure : null },
     took_ms: deps.clock.now() - begun,
   });
-  const why = step.skipped?.(deps);
-  if (why !== undefined) return result('skipped', why);
   try {
     return result('ok', await step.run(made, deps, scratch));
   } catch (error) {
     if (error instanceof Missing) return result('skipped', 'what it needs could not be made');
+    if (error instanceof Unseen) return result('skipped', error.message);
     if (error instanceof Broken || error instanceof StorageError) {
       return result('failed', error.message);
     }

@@ -1,14 +1,12 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../platform/clock.ts';
 import type { ServerSettings } from '../../settings.ts';
 import { openStorage } from '../open-storage.ts';
-import type { StepDeps } from './steps.ts';
+import { openEar } from './ear.ts';
+import type { StepDeps } from './step.ts';
 
 export interface OpenedCheck extends StepDeps {
   /** Null for the storage in this program, of which a new one is tried. */
@@ -21,16 +19,11 @@ export interface OpenedCheck extends StepDeps {
  * whatever is there: a server that runs is left alone.
  */
 export async function openCheck(settings: ServerSettings, clock: Clock): Promise<OpenedCheck> {
-  const token = randomBytes(24).toString('base64url');
+  const listen = () => openEar(settings);
   if (settings.storage.kind === 'external') {
     const { provider: storage } = await openStorage(settings, Buffer.alloc(0), clock);
-    const { publicUrl } = settings;
     return {
-      ...{ storage, clock, s3Endpoint: settings.storage.s3Endpoint, heard: undefined },
-      webhook:
-        publicUrl === undefined
-          ? undefined
-          : { url: `${publicUrl}/webhooks/tigris/${randomUUID()}`, token },
+      ...{ storage, clock, s3Endpoint: settings.storage.s3Endpoint, listen },
       close: () => Promise.resolve(),
     };
   }
@@ -40,21 +33,9 @@ export async function openCheck(settings: ServerSettings, clock: Clock): Promise
   const storage = { ...settings.storage, port: 0 };
   const handle = await openStorage({ ...settings, dataFolder, storage }, randomBytes(32), clock);
   opened.defer(() => handle.close());
-  const listener = createServer((_request, response) => void response.writeHead(204).end());
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  opened.defer(() => stop(listener));
   const running = opened.move();
-  const { port } = listener.address() as AddressInfo;
   return {
-    ...{ storage: handle.provider, clock, s3Endpoint: null },
-    webhook: { url: `http://127.0.0.1:${port}/`, token },
-    heard: () => once(listener, 'request'),
+    ...{ storage: handle.provider, clock, s3Endpoint: null, listen },
     close: () => running.disposeAsync(),
   };
-}
-
-async function stop(server: Server): Promise<void> {
-  server.closeAllConnections();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
 }

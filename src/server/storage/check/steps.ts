@@ -1,55 +1,6 @@
-import type { Clock } from '../../../platform/clock.ts';
-import type { BucketGrant } from '../../domain/bucket-policy.ts';
-import type { AccessKeyPair, StorageProvider } from '../provider.ts';
-import { isRefused, type Scratch, type ScratchKey } from './scratch.ts';
-
-export interface StepDeps {
-  storage: StorageProvider;
-  clock: Clock;
-  /** Where notifications can be sent; undefined: nobody could hear them. */
-  webhook: { url: string; token: string } | undefined;
-  /** Resolves with the first notification; undefined where it arrives at another process. */
-  heard: (() => Promise<unknown>) | undefined;
-}
-
-/** A promise of the storage that did not hold; the message says which. */
-export class Broken extends Error {}
-
-export interface Step {
-  id: string;
-  title: string;
-  cure: string;
-  /** @returns what was seen @throws Broken, Missing, StorageError */
-  run: (made: Made, deps: StepDeps, scratch: Scratch) => Promise<string>;
-  /** Why it cannot be checked here; undefined: it can. */
-  skipped?: (deps: StepDeps) => string | undefined;
-}
-
-interface TenantOfCheck {
-  bucket: string;
-  key: ScratchKey;
-}
-
-/** What earlier steps have made; a step whose needs are missing is skipped. */
-export interface Made {
-  /** The storage answers, to an administrator's key. */
-  reached?: true;
-  buckets?: { one: string; two: string };
-  one?: TenantOfCheck;
-  two?: TenantOfCheck;
-}
-
-/** What an earlier step should have made is not there. */
-export class Missing extends Error {}
-
-function needed<T>(value: T | undefined): T {
-  if (value === undefined) throw new Missing();
-  return value;
-}
-
-function grantOn(bucket: string, more: Partial<BucketGrant> = {}): BucketGrant {
-  return { bucket, prefix: null, permission: 'rw', expiresAt: null, sourceIps: null, ...more };
-}
+import { NOTIFICATIONS } from './notifications.ts';
+import { isRefused } from './scratch.ts';
+import { asTenant, Broken, expectAll, grantOn, needed, type Step } from './step.ts';
 
 const KEY_CURE = 'The key in CLOUD_SERVER_STORAGE_ACCESS_KEY_ID has to be an administrator’s.';
 const ISOLATION_CURE =
@@ -57,36 +8,6 @@ const ISOLATION_CURE =
 
 const PREFIX_CURE =
   'Issue no keys with a prefix. Where the storage refuses their policy, none can be had; nothing wider is issued instead.';
-
-/** Requests of a tenant's key, by name. */
-function asTenant(scratch: Scratch, key: AccessKeyPair) {
-  const send = (action: string, method: 'GET' | 'PUT' | 'DELETE', path: string) =>
-    scratch.as(key, { action, method, path, ...(method === 'PUT' ? { body: 'check' } : {}) })();
-  return {
-    put: (bucket: string, name: string) => send('PutObject', 'PUT', `${bucket}/${name}`),
-    get: (bucket: string, name: string) => send('GetObject', 'GET', `${bucket}/${name}`),
-    delete: (bucket: string, name: string) => send('DeleteObject', 'DELETE', `${bucket}/${name}`),
-    list: (bucket: string, prefix = '') =>
-      send('ListObjectsV2', 'GET', `${bucket}?list-type=2&prefix=${encodeURIComponent(prefix)}`),
-    listBuckets: () => send('ListBuckets', 'GET', ''),
-    createBucket: (bucket: string) =>
-      scratch.as(key, { action: 'CreateBucket', method: 'PUT', path: bucket })(),
-  };
-}
-
-/** @throws Broken naming each that did not end as it should */
-async function expectAll(
-  wanted: 'allowed' | 'refused',
-  calls: Readonly<Record<string, () => Promise<number>>>,
-): Promise<void> {
-  const wrong: string[] = [];
-  for (const [what, call] of Object.entries(calls)) {
-    const status = await call();
-    const isRight = wanted === 'allowed' ? status === 200 : isRefused(status);
-    if (!isRight) wrong.push(`${what} (${status})`);
-  }
-  if (wrong.length > 0) throw new Broken(`should be ${wanted}, but was not: ${wrong.join(', ')}`);
-}
 
 export const STEPS: readonly Step[] = [
   {
@@ -312,31 +233,9 @@ export const STEPS: readonly Step[] = [
       return `snapshot ${version}, ${versions.length} versions`;
     },
   },
-  {
-    id: 'notifications',
-    title: 'Have changes told to a webhook',
-    cure: 'Clients learn of changes by comparing only, within a minute instead of a second.',
-    skipped: ({ webhook }) =>
-      webhook === undefined
-        ? 'CLOUD_SERVER_PUBLIC_URL is not set, so nobody could hear'
-        : undefined,
-    run: async (made, { storage, clock, webhook, heard }, scratch) => {
-      const { bucket, key } = needed(made.one);
-      await storage.setNotifications(bucket, needed(webhook));
-      if (heard === undefined) return 'the setting was accepted; whether they arrive was not seen';
-      const first = heard();
-      await asTenant(scratch, key).put(bucket, 'told.txt');
-      const came = await Promise.race([
-        first.then(() => true),
-        clock.sleep(HEARD_WITHIN_MS).then(() => false),
-      ]);
-      if (!came) throw new Broken(`nothing came in ${HEARD_WITHIN_MS / 1000} s`);
-      return 'one arrived';
-    },
-  },
+  NOTIFICATIONS,
 ];
 
 /** For examples only: https://www.rfc-editor.org/rfc/rfc5737 */
 const NOBODYS = '192.0.2.1/32';
 const EXPIRES_IN_MS = 8000;
-const HEARD_WITHIN_MS = 15_000;
