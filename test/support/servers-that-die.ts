@@ -38,6 +38,8 @@ for (const place of JSON.parse(places) as Place[]) {
   const before: Before = { apiKey: server.apiKeyOf('acme'), credentials: [] };
   const clients = clientsOf(server, before.apiKey);
   await scenario.prepare?.(clients, before);
+  // What was written is told now, and not at some time later.
+  await server.objectStore.delivered();
   await writeFile(join(dataFolder, 'before.json'), JSON.stringify(before));
   const steps: string[] = [];
   const stopped = Promise.withResolvers<undefined>();
