@@ -1,11 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 import { CommandTree, type Candidate, type KnownNames } from '../completion/suggest.ts';
 import { HELP_TOPICS } from '../output/help-topics.ts';
+import { ANY_TEXT, SETTINGS } from '../session/setting-table.ts';
 import type { Host } from '../platform/host.ts';
 
+const Package = z.object({ oclif: z.object({ topics: CommandTree.shape.topics }) });
+
 export async function readCommandTree(root: string): Promise<CommandTree> {
-  return CommandTree.parse(JSON.parse(await readFile(join(root, 'oclif.manifest.json'), 'utf8')));
+  const read = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(root, name), 'utf8'));
+  const { commands } = CommandTree.parse(await read('oclif.manifest.json'));
+  // The manifest has no topics.
+  const { oclif } = Package.parse(await read('package.json'));
+  return { commands, topics: oclif.topics };
 }
 
 /** Nothing may go wrong at a press of the tab key: what cannot be read has no names. */
@@ -15,6 +24,10 @@ export function knownNames(host: Host): KnownNames {
     contexts: () => orNone(contexts(host)),
     conflicts: () => orNone(conflicts(host)),
     mounts: () => orNone(mounts(host)),
+    settings: SETTINGS.filter(({ set }) => set !== null).map(({ key, about, takes }) => ({
+      ...{ value: key, description: about },
+      values: takes === ANY_TEXT ? [] : takes.split(', '),
+    })),
     topics: HELP_TOPICS.map(({ name, summary }) => ({ value: name, description: summary })),
   };
 }

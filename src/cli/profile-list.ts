@@ -4,6 +4,7 @@ import {
   PROFILE_NAMES,
 } from '../bisync/profiles.ts';
 import { DEFAULT_PROFILE as MOUNT_DEFAULT, mountProfiles } from '../mount/profiles.ts';
+import { closest } from '../output/closest.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import { count, wrap } from '../output/format.ts';
@@ -59,10 +60,15 @@ export async function findProfiles(host: Host, name: string): Promise<ProfileInf
   const all = await listProfiles(host);
   const found = all.filter((profile) => profile.name === name);
   if (found.length > 0) return found;
-  const names = [...new Set(all.map((profile) => profile.name))].join(', ');
+  const names = [...new Set(all.map((profile) => profile.name))];
+  const guess = closest(name, names);
   throw new AbortError('unknown-profile', `There is no profile named ${name}.`, {
     exitCode: ExitCode.usage,
-    suggestions: [`There are ${names}.`, 'cloud profiles list'],
+    suggestions: [
+      ...(guess === undefined ? [] : [`Did you mean ${guess}?`]),
+      `There are ${names.join(', ')}.`,
+      'cloud profiles list',
+    ],
   });
 }
 

@@ -154,6 +154,13 @@ function either(options: readonly string[]): string {
   return options.length < 2 ? last : `${options.slice(0, -1).join(', ')} or ${last}`;
 }
 
+/** What is called so in other programs. */
+const ELSEWHERE: Readonly<Record<string, string | undefined>> = {
+  sync: 'bisync',
+  version: '--version',
+  watch: 'bisync --watch',
+};
+
 function unknownCommand(typed: string, commands: readonly string[]): ErrorReport {
   const words = typed.split(' ');
   for (let length = words.length - 1; length > 0; length -= 1) {
@@ -164,7 +171,7 @@ function unknownCommand(typed: string, commands: readonly string[]): ErrorReport
   }
   const [topic = ''] = words;
   const isTopic = commands.some((command) => command.startsWith(`${topic} `));
-  const guess = closest(typed, commands);
+  const guess = ELSEWHERE[typed] ?? closest(typed, commands);
   return {
     code: 'unknown-command',
     message: `There is no command \`cloud ${redact(typed)}\`.`,

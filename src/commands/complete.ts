@@ -12,7 +12,9 @@ export default class Complete extends BaseCommand<typeof Complete> {
     const { knownNames, readCommandTree } = await import('../cli/known-names.ts');
     const { suggest } = await import('../completion/suggest.ts');
     const tree = await readCommandTree(this.config.root);
-    const { kind, candidates } = await suggest(this.words, tree, knownNames(this.host));
+    // Of several `--` the parser makes one: the last word may be one that is being typed.
+    const words = this.argv.slice(this.argv.indexOf('--') + 1);
+    const { kind, candidates } = await suggest(words, tree, knownNames(this.host));
     if (kind !== 'words') this.out.line(`:${kind}`);
     for (const { value, description } of candidates) {
       this.out.line(description === undefined ? value : `${value}\t${description}`);

@@ -24,6 +24,12 @@ export default class Help extends BaseCommand<typeof Help> {
       await showTopic(name, this.config.root, this.out);
       return;
     }
+    const { assertKnownHelp } = await import('../cli/known-commands.ts');
+    assertKnownHelp(words, [
+      ...this.config.commandIDs,
+      ...this.config.topics.map((topic) => topic.name),
+      ...HELP_TOPICS.map((topic) => topic.name),
+    ]);
     const HelpClass = await loadHelpClass(this.config);
     await new HelpClass(this.config, this.config.pjson.oclif.helpOptions).showHelp(
       [words.join(':')].filter(Boolean),

@@ -83,8 +83,9 @@ _cloud() {
     esac
   done < <(cloud complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
   case $kind in
-    files) _files ;;
-    folders) _files -/ ;;
+    # Of --path=~/not the part behind the = is what names something.
+    files) compset -P '--*='; _files ;;
+    folders) compset -P '--*='; _files -/ ;;
     *) _describe 'cloud' candidates ;;
   esac
 }

@@ -22,6 +22,8 @@ export const CommandTree = z.object({
       args: z.record(z.string(), z.object({ options: z.optional(z.array(z.string())) })),
     }),
   ),
+  /** Of topics as oclif names them: `admin:tenant`. */
+  topics: z.optional(z.record(z.string(), z.object({ description: z.optional(z.string()) }))),
 });
 export type CommandTree = z.infer<typeof CommandTree>;
 
@@ -41,6 +43,8 @@ export interface KnownNames {
   conflicts: () => Promise<Candidate[]>;
   mounts: () => Promise<Candidate[]>;
   topics: readonly Candidate[];
+  /** What `config` knows, each with the values that it takes where there are few. */
+  settings: readonly (Candidate & { values: readonly string[] })[];
 }
 
 const NOTHING: Suggestions = { kind: 'words', candidates: [] };
@@ -91,7 +95,9 @@ async function candidatesFor(
   const command = id === undefined ? undefined : tree.commands[id];
   if (rest.includes('--')) return files();
   const next = nextWords(before, tree);
-  if (command === undefined || id === undefined) return words(next);
+  if (command === undefined || id === undefined) {
+    return words(typed.startsWith('-') ? flagsBefore(before) : next);
+  }
   const value = valueOfFlag(typed, before.at(-1) ?? '', command.flags);
   if (value !== undefined) return valuesOf(value, names);
   if (typed.startsWith('-')) return words(flagsOf(command.flags, rest));
@@ -102,7 +108,7 @@ async function candidatesFor(
 }
 
 /** The words that go on with a command or topic: after `conflicts`, `list` and the others. */
-function nextWords(before: readonly string[], { commands }: CommandTree): Candidate[] {
+function nextWords(before: readonly string[], { commands, topics }: CommandTree): Candidate[] {
   const found = new Map<string, string | undefined>();
   for (const [id, { hidden, summary }] of Object.entries(commands)) {
     const parts = id.split(':');
@@ -110,16 +116,25 @@ function nextWords(before: readonly string[], { commands }: CommandTree): Candid
     if (hidden === true || next === undefined) continue;
     if (!before.every((word, index) => word === parts[index])) continue;
     const whole = parts.length === before.length + 1;
-    if (whole || !found.has(next)) found.set(next, whole ? summary : undefined);
+    const topic = topics?.[parts.slice(0, before.length + 1).join(':')]?.description;
+    if (whole || !found.has(next)) found.set(next, whole ? summary : topic);
   }
   return [...found].map(([value, description]) => ({ value, description }));
+}
+
+const HELP: Candidate = { value: '--help', description: 'Show help.' };
+const VERSION: Candidate = { value: '--version', description: 'Print the version.' };
+
+/** Of the program or a topic, where no command is named yet. */
+function flagsBefore(before: readonly string[]): Candidate[] {
+  return before.length === 0 ? [HELP, VERSION] : [HELP];
 }
 
 type FlagOf = CommandTree['commands'][string]['flags'][string];
 type Flags = Readonly<Record<string, FlagOf>>;
 
 function flagsOf(flags: Flags, used: readonly string[]): Candidate[] {
-  return Object.entries(flags).flatMap(([name, flag]) => {
+  const own = Object.entries(flags).flatMap(([name, flag]) => {
     const long = `--${name}`;
     const taken = used.some((word) => word === long || word.startsWith(`${long}=`));
     if (flag.hidden === true || (taken && flag.multiple !== true)) return [];
@@ -129,6 +144,7 @@ function flagsOf(flags: Flags, used: readonly string[]): Candidate[] {
       ...(flag.allowNo === true ? [{ value: `--no-${name}`, description }] : []),
     ];
   });
+  return [...own, HELP];
 }
 
 interface FlagValue {
@@ -181,8 +197,16 @@ async function argumentsOf(
   if (topic === 'conflicts') return words(await names.conflicts());
   if (topic === 'profiles') return words(await names.profiles());
   if (topic === 'context' && verb === 'use') return words(await names.contexts());
+  if (topic === 'config' && given < wanted.length) {
+    return words(name === 'key' ? [...names.settings] : valuesOfSetting(rest, names));
+  }
   if (topic === 'unmount') return words(await names.mounts());
   return /^(path|file|dir|folder)$/.test(name) ? files() : NOTHING;
+}
+
+function valuesOfSetting(rest: readonly string[], { settings }: KnownNames): Candidate[] {
+  const setting = settings.find(({ value }) => rest.includes(value));
+  return (setting?.values ?? []).map((value) => ({ value }));
 }
 
 /** Words behind a command that are neither flags nor their values. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { closest } from '../output/closest.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 
@@ -100,9 +101,11 @@ export function findProfile(name: string, custom: CustomProfiles = {}): MountPro
   const found = MOUNT_PROFILES.find((profile) => profile.name === name);
   if (found !== undefined) return found;
   if (Object.hasOwn(custom, name)) return ownProfile(name, custom[name]);
+  const guess = closest(name, [...MOUNT_PROFILES.map((each) => each.name), ...Object.keys(custom)]);
   throw new AbortError('unknown-profile', `There is no mount profile named ${name}.`, {
     exitCode: ExitCode.usage,
     suggestions: [
+      ...(guess === undefined ? [] : [`Did you mean ${guess}?`]),
       ...MOUNT_PROFILES.map((profile) => `${profile.name}: ${profile.summary}`),
       ...Object.keys(custom).map((each) => `${each}: your own`),
     ],

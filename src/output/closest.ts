@@ -1,10 +1,14 @@
-/** The known name that was most likely meant, or undefined when none is near. */
+/**
+ * The known name that was most likely meant, or undefined when none is near. Of two that are as near,
+ * the longer one: leaving signs out is easier than making some up.
+ */
 export function closest(typed: string, known: readonly string[]): string | undefined {
   const wanted = typed.toLowerCase();
   let best: { name: string; distance: number } | undefined;
   for (const name of known) {
     const distance = editDistance(wanted, name.toLowerCase());
-    if (best === undefined || distance < best.distance) best = { name, distance };
+    const longer = distance === best?.distance && name.length > best.name.length;
+    if (best === undefined || distance < best.distance || longer) best = { name, distance };
   }
   const near = Math.max(1, Math.floor(typed.length / 3));
   return best !== undefined && best.distance <= near ? best.name : undefined;

@@ -51,7 +51,9 @@ const oneOf = (values: readonly string[]): Pick<Setting, 'schema' | 'takes'> => 
   takes: values.join(', '),
 });
 const yesOrNo = { schema: z.boolean(), takes: 'true, false' };
-const text = { schema: z.string().check(z.minLength(1), z.maxLength(2048)), takes: 'a text' };
+/** What a setting takes whose values are not a few. */
+export const ANY_TEXT = 'a text';
+const text = { schema: z.string().check(z.minLength(1), z.maxLength(2048)), takes: ANY_TEXT };
 
 /** What has a lasting meaning: flag > environment > project file > configuration > default. */
 export const SETTINGS: readonly Setting[] = [

@@ -19,6 +19,19 @@ describe('the command line', () => {
     expect(run.stdout).toContain(`/${version} `);
   });
 
+  test.each([
+    ['help confilcts', 'Did you mean `cloud help conflicts`?'],
+    ['help conflicts lst', 'Did you mean `cloud help conflicts list`?'],
+    ['help enviroment', 'Did you mean `cloud help environment`?'],
+    ['mount --profile fst', 'Did you mean fast?'],
+    ['profiles show fst', 'Did you mean fast?'],
+  ])('cloud %s names what was meant', async (line, guess) => {
+    const { env } = await openWorkspace();
+    const run = await runCloud(line.split(' '), { env });
+    expect(run.exitCode).toBe(line.startsWith('help') ? 127 : 2);
+    expect(run.stderr).toContain(guess);
+  });
+
   test('root help fits on a screen and names the first commands', async () => {
     const { env } = await openWorkspace();
     const { stdout, exitCode } = await runCloud(['--help'], { env });

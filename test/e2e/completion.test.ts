@@ -18,13 +18,15 @@ const wordsOf = (line: string): string[] => line.split(' ');
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ');
 
 const ask: Record<'bash' | 'zsh' | 'fish', (script: string, line: string) => string> = {
+  // It takes = for a word.
   bash: (script, line) => `
     source '${script}'
-    COMP_WORDS=(${quoted(wordsOf(line))}); COMP_CWORD=${wordsOf(line).length - 1}
+    COMP_WORDS=(${quoted(wordsOf(line.replace('=', ' = ')))}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
     _cloud; printf '%s\\n' "\${COMPREPLY[@]}"`,
   // Its own line editor is not there; what would be shown is printed.
   zsh: (script, line) => `
     compdef() { : }
+    compset() { print -- "compset $*" }
     _describe() { print -rl -- "\${(@P)2}" }
     _files() { print -- "files $*" }
     source '${script}'
@@ -64,5 +66,14 @@ test.each(shells)('%s completes', async (name) => {
   expect(await values('cloud conflicts ')).toEqual(['diff', 'list', 'resolve', 'show']);
   expect(await values('cloud mount --profile ')).toEqual(['balanced', 'fast', 'safe']);
   expect(await values('cloud bisync --dr')).toEqual(['--dry-run']);
+  expect(await values('cloud bisync --')).toContain('--dry-run');
   expect((await shell.offers('cloud bisync --path b')).join('\n')).toMatch(/bin|files -\//);
+  // zsh completes what stands behind the prefix that it is told of.
+  expect((await shell.offers('cloud bisync --path=b')).join('\n')).toMatch(
+    /bin|compset -P --\*=\nfiles -\//,
+  );
+  expect(await values('cloud config set profile f')).toEqual(['fast']);
+  expect(await shell.offers('cloud confl')).toEqual([
+    expect.stringMatching(/^conflicts([\t:]Files that both sides changed.*)?$/),
+  ]);
 });

@@ -99,11 +99,13 @@ test.each([
     'There is no command `cloud rclone instal`.',
     /mean `cloud rclone install`/,
   ],
+  ['confict:list', 127, 'There is no command `cloud confict list`.', /`cloud conflicts list`/],
+  ['sync', 127, 'There is no command `cloud sync`.', /mean `cloud bisync`/],
   ['nonsense', 127, 'There is no command `cloud nonsense`.', /^cloud --help$/],
   ['setup:hunter2hunter2', 2, '`cloud setup` takes no arguments.', /^cloud setup --help$/],
 ])('command %s', (typed, exitCode, message, suggestion) => {
   const error = Object.assign(new Error(`command ${typed} not found`), { oclif: { exit: 127 } });
-  const commands = ['setup', 'rclone install', 'rclone path'];
+  const commands = ['setup', 'config list', 'conflicts list', 'rclone install', 'rclone path'];
   const report = usageReport(error, { commands });
   expect(report).toMatchObject({ exitCode, message });
   expect(report?.suggestions.join('\n')).toMatch(suggestion);

@@ -21,6 +21,8 @@ const tree: CommandTree = {
     'filters:test': command({ path: {} }),
     'context:use': command({ name: {} }),
     completion: command({ shell: { options: ['bash', 'zsh'] } }),
+    'config:set': command({ key: {}, value: {} }),
+    'config:get': command({ key: {} }),
     help: command({ command: {} }),
     complete: { ...command(), hidden: true },
   },
@@ -31,12 +33,16 @@ const names: KnownNames = {
   conflicts: () => Promise.resolve([{ value: 'notes/a b.md' }]),
   mounts: () => Promise.resolve([]),
   topics: [{ value: 'exit-codes' }],
+  settings: [
+    { value: 'profile', values: ['safe', 'fast'] },
+    { value: 'server', values: [] },
+  ],
 };
 
 test.each<[string[], string[] | 'files' | 'folders']>([
   [['mo'], ['mount']],
   [['com'], ['completion']],
-  [['conf'], ['conflicts']],
+  [['conf'], ['conflicts', 'config']],
   [
     ['conflicts', ''],
     ['list', 'resolve'],
@@ -59,6 +65,19 @@ test.each<[string[], string[] | 'files' | 'folders']>([
   ],
   [['mount', '--profile', 'fast', '--p'], ['--path']],
   [['mount', '--no'], ['--no-color']],
+  [['--'], ['--help', '--version']],
+  [['conflicts', '-'], ['--help']],
+  [['mount', '--h'], ['--help']],
+  [
+    ['config', 'set', ''],
+    ['profile', 'server'],
+  ],
+  [['config', 'set', 'profile', 'f'], ['fast']],
+  [['config', 'set', '--json', 'profile', 'f'], ['fast']],
+  [['config', 'set', 'server', ''], []],
+  [['config', 'set', 'profile', 'fast', ''], []],
+  [['config', 'get', 'pro'], ['profile']],
+  [['config', 'get', 'profile', ''], []],
   [['mount', '--se'], []],
   [['mount', '--path', ''], 'folders'],
   [['mount', '--', ''], 'files'],
@@ -73,4 +92,10 @@ test.each<[string[], string[] | 'files' | 'folders']>([
   const { kind, candidates } = await suggest(words, tree, names);
   const values = candidates.map(({ value }) => value);
   expect(kind === 'words' ? values : kind).toEqual(expected);
+});
+
+test('a topic is offered with what it is about', async () => {
+  const topics = { conflicts: { description: 'Files that both sides changed.' } };
+  const { candidates } = await suggest(['confl'], { ...tree, topics }, names);
+  expect(candidates).toEqual([{ value: 'conflicts', ...topics.conflicts }]);
 });
