@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -109,6 +109,34 @@ describe('the files of a deployment', () => {
     for (const { file: path } of Object.values(file.secrets))
       expect(text).toContain(`> ${path.slice(2)}`);
   });
+
+  test.skipIf(!available('docker-compose'))(
+    'compose.yaml is what the schema of Compose accepts',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'compose-'));
+      onTestFinished(() => rm(folder, { recursive: true, force: true }));
+      const file = join(folder, 'compose.yaml');
+      // Compose 1, the one that needs no engine to check, came before files had names.
+      const config = async (text: string): Promise<string> => {
+        await writeFile(file, text.replace(/^name: .*$/m, ''));
+        return execFileSync('docker-compose', ['-f', file, 'config'], {
+          encoding: 'utf8',
+          env: {
+            ...process.env,
+            CLOUD_SERVER_PUBLIC_URL: 'https://cloud.example',
+            TIGRIS_ACCESS_KEY_ID: 'tid_example',
+          },
+          stdio: 'pipe',
+        });
+      };
+      const text = await read('docs/deploy/compose.yaml');
+      expect(await config(text)).toContain('CLOUD_SERVER_PUBLIC_URL: https://cloud.example');
+      await expect(config(text.replace('read_only:', 'readonly:'))).rejects.toThrow('readonly');
+      await expect(config(text.replace('condition: service_healthy', 'when: up'))).rejects.toThrow(
+        'invalid',
+      );
+    },
+  );
 
   test('fly.toml asks for what the server has', async () => {
     const text = await read('docs/deploy/fly.toml');
