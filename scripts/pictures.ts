@@ -1,12 +1,14 @@
 /**
- * The terminal pictures of the documentation, from real runs: a real server, two machines, real
- * files. Needs tmux.
+ * The pictures of the documentation. Those of a terminal are from real runs: a real server, two
+ * machines, real files. Needs tmux.
  *
  *   npm run pictures
  */
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ARCHITECTURE } from './pictures/architecture.ts';
+import { drawDiagram } from './pictures/diagram.ts';
 import { drawTerminal } from './pictures/svg.ts';
 import { Terminal } from './pictures/tmux.ts';
 
@@ -15,6 +17,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const home = '/tmp/ada';
 const bin = join(home, '.bin');
 
+await save(join(root, 'docs/pictures/architecture.svg'), drawDiagram(ARCHITECTURE));
 await mkdir(home);
 const terminals: Terminal[] = [];
 try {

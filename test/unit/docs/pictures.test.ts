@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { ARCHITECTURE } from '../../../scripts/pictures/architecture.ts';
+import { drawDiagram } from '../../../scripts/pictures/diagram.ts';
 import { drawTerminal, spansOf } from '../../../scripts/pictures/svg.ts';
 
 const ESC = '\u001b';
@@ -19,4 +22,9 @@ test('what is drawn is text, and no markup of its own', () => {
   const svg = drawTerminal('a & b', [`${ESC}(B<b>  x`]);
   expect(svg).toContain('<title>a\u00a0&amp;\u00a0b</title>');
   expect(svg).toContain('&lt;b&gt;\u00a0\u00a0x</text>');
+});
+
+test('the picture of the architecture is the one that the script draws', async () => {
+  const path = new URL('../../../docs/pictures/architecture.svg', import.meta.url);
+  expect(await readFile(path, 'utf8'), 'npm run pictures').toBe(drawDiagram(ARCHITECTURE));
 });
