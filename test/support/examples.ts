@@ -48,24 +48,28 @@ export async function helpedCommands(): Promise<HelpedCommand[]> {
 export interface Step {
   /** As the help has it. */
   example: string;
-  /** In what it prints, on stdout or stderr. */
-  says: RegExp;
+  /** In what it prints, on stdout or stderr; or what is in the JSON that it prints. */
+  says: RegExp | object;
   /** Default 0. */
   exitCode?: number;
   /** What stands for something of the reader's: an id, an address. */
   swap?: Readonly<Record<string, string>>;
   /** It goes on until Ctrl-C, which is sent once it has said that. */
   goesOn?: boolean;
+  /** It is typed in a terminal. */
+  terminal?: boolean;
 }
 
 export interface StepEnd {
   exitCode: number;
+  /** On stdout and stderr, as it came. */
   printed: string;
+  stdout: string;
 }
 
 /** Runs an example in bash, as a reader would. */
 export async function play(
-  { example, swap = {}, goesOn = false, says }: Step,
+  { example, swap = {}, goesOn = false, terminal = false, says }: Step,
   where: { cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<StepEnd> {
   const line = Object.entries(swap).reduce(
@@ -74,22 +78,28 @@ export async function play(
   );
   // A shell that goes on itself would not hand on the signal.
   const script = goesOn ? `exec ${line}` : line;
-  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-    ...where,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = terminal
+    ? spawn('script', ['-qec', script, '/dev/null'], { ...where, stdio: ['pipe', 'pipe', 'pipe'] })
+    : spawn('bash', ['-euo', 'pipefail', '-c', script], {
+        ...where,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
   let printed = '';
+  let stdout = '';
   let ended = false;
   const hear = (chunk: Buffer): void => {
     printed += chunk.toString();
-    if (!goesOn || ended || !says.test(printed)) return;
+    if (!goesOn || ended || !(says instanceof RegExp && says.test(printed))) return;
     ended = true;
     child.kill('SIGINT');
   };
-  child.stdout.on('data', hear);
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    hear(chunk);
+  });
   child.stderr.on('data', hear);
   const late = setTimeout(() => child.kill('SIGKILL'), 90_000);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(late);
-  return { exitCode: code ?? -1, printed };
+  return { exitCode: code ?? -1, printed, stdout };
 }
