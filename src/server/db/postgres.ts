@@ -13,6 +13,7 @@ import type { Client, CustomTypesConfig, Pool, PoolClient, PoolConfig } from 'pg
 import type { PostgresSettings } from '../settings.ts';
 import { ServerStartError } from '../errors.ts';
 import { DatabaseUnavailableError, isRepeatable, sqlState } from './database-errors.ts';
+import { statementName } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import type { Database } from './sqlite.ts';
 
@@ -136,8 +137,12 @@ function reporting(client: PoolClient): PostgresPoolClient {
   if (existing !== undefined) return existing;
   // While it is lent out nobody else listens; the query that runs on it is told as well.
   client.on('error', () => undefined);
-  const query = (text: string, values: readonly unknown[]) =>
-    unavailable(() => client.query(text, [...values]));
+  const query = (text: string, values: readonly unknown[]) => {
+    const name = statementName(text);
+    return unavailable(() =>
+      client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) }),
+    );
+  };
   const wrapped = {
     query,
     release: () => client.release(),

@@ -40,7 +40,7 @@ export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Prom
 }
 
 /** Only what `mountInfo` shows, by the index alone. */
-const newestActive = prepare(['tenant', 'now'], (db, { tenant, now }) =>
+export const newestActive = prepare(['tenant', 'now'], (db, { tenant, now }) =>
   db
     .selectFrom('tenant_mount_credentials')
     .select('created_at')

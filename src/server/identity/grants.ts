@@ -2,7 +2,7 @@ import type { LoginRequest, TokenResponse } from '../../api/contract/auth.ts';
 import { SCOPES, type Scope } from '../../api/contract/scopes.ts';
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../domain/access-tokens.ts';
 import { parseScopes } from '../domain/scopes.ts';
-import { assertAllowed, findTenant, resolveTenant } from '../domain/tenant-view.ts';
+import { assertAllowed, resolveTenant } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem, OAuthProblem } from '../errors.ts';
 import { pollDeviceCode, type DeviceCode, type DeviceCodeDeps } from './device-codes.ts';
@@ -10,6 +10,8 @@ import {
   findUser,
   principalOfCredential,
   principalOfSession,
+  tenantBehind,
+  type Principal,
   type SessionRow,
 } from './principal.ts';
 import { addRefreshToken, rotateRefreshToken, sessionOfRefreshToken } from './refresh-tokens.ts';
@@ -207,7 +209,7 @@ export async function apiKeyGrant(deps: GrantDeps, apiKey: string): Promise<Toke
   if (typeof principal === 'string') {
     throw new OAuthProblem('invalid_grant', `The API key is ${principal}.`);
   }
-  await assertTenant(deps, principal.tenantId);
+  await assertTenant(deps, principal);
   await touchToken(db, clock, credential);
   const token = await accessTokens.issue({
     subject: credential.id,
@@ -235,7 +237,7 @@ export async function answer(
   if (typeof principal === 'string') {
     throw new OAuthProblem('invalid_grant', REFUSED_REFRESH[principal]);
   }
-  await assertTenant(deps, principal.tenantId);
+  await assertTenant(deps, principal);
   const scopes = principal.scopes.filter((scope) => narrowed?.includes(scope) ?? true);
   if (scopes.length === 0) {
     throw new OAuthProblem('access_denied', 'The user may do nothing there any more.', 403);
@@ -257,10 +259,10 @@ export async function answer(
   };
 }
 
-async function assertTenant({ db }: GrantDeps, tenantId: string | null): Promise<void> {
-  if (tenantId === null) return;
+async function assertTenant({ db }: GrantDeps, principal: Principal): Promise<void> {
+  if (principal.tenantId === null) return;
   try {
-    assertAllowed(await findTenant(db, tenantId));
+    assertAllowed(await tenantBehind(db, principal));
   } catch (error) {
     if (!(error instanceof HttpProblem)) throw error;
     const { title, detail = title } = error.toBody();

@@ -1,10 +1,12 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Kysely, NotNull, Selectable } from 'kysely';
+import type { Tenant } from '../../api/contract/admin.ts';
 import type { Me } from '../../api/contract/auth.ts';
 import type { InstanceRole, Role, Scope } from '../../api/contract/scopes.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { prepare } from '../db/prepared.ts';
 import type { Schema, SessionsTable, UsersTable } from '../db/schema.ts';
 import { parseScopes } from '../domain/scopes.ts';
+import { findTenant } from '../domain/tenant-view.ts';
 import { tokenState, type Credential } from '../domain/tokens.ts';
 import { effectiveRole, effectiveScopes } from './roles.ts';
 
@@ -20,6 +22,8 @@ export interface Principal {
   scopes: readonly Scope[];
   /** The one tenant it is bound to; null for an administrator. */
   tenantId: string | null;
+  /** The same as it was at that moment, where it was read along: see `tenantBehind`. */
+  tenant?: Tenant;
   /** Of what was sent; RFC 3339. */
   expiresAt: string;
   /** What is behind it. */
@@ -87,11 +91,12 @@ export async function principalOfSession(
       label: session.device_name ?? session.method,
       expires_at: session.idle_until,
     },
+    ...(session.tenant_id === null ? {} : { tenant: tenantIn(session, session.tenant_id) }),
     ...rightsOf(user, role, scopes, session.tenant_id),
   };
 }
 
-/** Everything that a session's rights depend on, in one read: it is on the way of every request. */
+/** All that a session's rights depend on, its tenant too, in one read on the way of every request. */
 const sessionById = prepare(['id'], (db, { id }) =>
   db
     .selectFrom('sessions')
@@ -101,11 +106,46 @@ const sessionById = prepare(['id'], (db, { id }) =>
         .onRef('memberships.tenant_id', '=', 'sessions.tenant_id')
         .onRef('memberships.user_id', '=', 'sessions.user_id'),
     )
-    .selectAll('sessions')
-    .select(['username', 'users.display_name', 'users.role', 'status'])
+    .leftJoin('tenants', 'tenants.id', 'sessions.tenant_id')
+    .leftJoin('tenant_policies', 'tenant_policies.tenant_id', 'sessions.tenant_id')
+    .select([
+      'sessions.id',
+      'sessions.user_id',
+      'sessions.tenant_id',
+      'scopes',
+      'method',
+      'device_name',
+    ])
+    .select(['idle_until', 'ends_at', 'ended_at'])
+    .select(['username', 'users.display_name', 'users.role', 'users.status'])
     .select('memberships.role as member_role')
+    .select(['slug', 'name', 'tenants.status as tenant_status', 'policy', 'bucket_name', 'region'])
+    .select(['tenants.created_at as tenant_created_at', 'tenant_policies.reason'])
+    .$narrowType<Record<'slug' | 'name' | 'tenant_status' | 'bucket_name', NotNull>>()
+    .$narrowType<Record<'region' | 'tenant_created_at', NotNull>>()
     .where('sessions.id', '=', id),
 );
+
+type SessionRead = Awaited<ReturnType<typeof sessionById>>[number];
+
+function tenantIn(session: SessionRead, id: string): Tenant {
+  const { slug, name, bucket_name, region } = session;
+  return {
+    ...{ id, slug, name, bucket_name, region },
+    status: session.tenant_status,
+    policy: session.policy ?? 'denied',
+    policy_reason: session.reason,
+    created_at: session.tenant_created_at,
+  };
+}
+
+/** The tenant that a principal is bound to, read together with its rights or now. */
+export async function tenantBehind(
+  db: Kysely<Schema>,
+  { tenantId, tenant }: Pick<Principal, 'tenantId' | 'tenant'>,
+): Promise<Tenant | undefined> {
+  return tenant ?? (tenantId === null ? undefined : findTenant(db, tenantId));
+}
 
 /** The same principal, asked again. */
 export async function principalAgain(
@@ -122,7 +162,10 @@ export async function principalAgain(
   return credential === undefined ? 'invalid' : principalOfCredential(db, clock, credential);
 }
 
-export function sessionState(session: SessionRow, clock: Clock): 'valid' | 'expired' | 'revoked' {
+export function sessionState(
+  session: Pick<SessionRow, 'ended_at' | 'idle_until' | 'ends_at'>,
+  clock: Clock,
+): 'valid' | 'expired' | 'revoked' {
   if (session.ended_at !== null) return 'revoked';
   const now = new Date(clock.now()).toISOString();
   return session.idle_until <= now || session.ends_at <= now ? 'expired' : 'valid';

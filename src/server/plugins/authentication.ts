@@ -7,7 +7,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { AccessTokens } from '../domain/access-tokens.ts';
 import type { Actor } from '../domain/audit.ts';
-import { assertAllowed, findTenant } from '../domain/tenant-view.ts';
+import { assertAllowed } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
 import { HttpProblem } from '../errors.ts';
 import type { RequestRate } from './request-rate.ts';
@@ -17,6 +17,7 @@ import {
   principalAgain,
   principalOfCredential,
   principalOfSession,
+  tenantBehind,
   type Principal,
   type Refusal,
 } from '../identity/principal.ts';
@@ -86,7 +87,7 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
         if (principal.tenantId === null) {
           throw new HttpProblem(403, 'tenant-needed', 'This credential belongs to no tenant.');
         }
-        const tenant = await findTenant(deps.db, principal.tenantId);
+        const tenant = await tenantBehind(deps.db, principal);
         assertAllowed(tenant);
         requireScope(principal, scope);
         request.tenant = tenant;
@@ -178,7 +179,7 @@ async function recheck(
   if (db.isTransaction) await holdRights(db, principal);
   const now = granted(await principalAgain(db, clock, principal));
   if (now.tenantId === null || now.tenantId !== principal.tenantId) throw refused('invalid');
-  assertAllowed(await findTenant(db, now.tenantId));
+  assertAllowed(await tenantBehind(db, now));
   requireScope(now, scope);
 }
 

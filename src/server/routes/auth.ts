@@ -7,11 +7,10 @@ import {
   type Me,
   type TokenResponse,
 } from '../../api/contract/auth.ts';
-import { findTenant } from '../domain/tenant-view.ts';
 import { HttpProblem, OAuthProblem } from '../errors.ts';
 import { passwordGrant, type GrantDeps } from '../identity/grants.ts';
 import { changeOwnPassword } from '../identity/password-change.ts';
-import type { Principal } from '../identity/principal.ts';
+import { tenantBehind, type Principal } from '../identity/principal.ts';
 import { endSessionsOf, listSessions, revokeSession } from '../identity/sessions.ts';
 import { actorOf, principalOf, type Guards } from '../plugins/authentication.ts';
 import { originOf } from './oauth.ts';
@@ -25,9 +24,9 @@ type Query = z.infer<typeof Query>;
 export function authRoutes(app: FastifyInstance, deps: GrantDeps, guards: Guards): void {
   const { db, clock } = deps;
   app.get('/api/v1/auth/me', { onRequest: guards.signedIn }, async (request): Promise<Me> => {
-    const { kind, subject, scopes, expiresAt, tenantId, credential, user, role } =
-      principalOf(request);
-    const tenant = tenantId === null ? undefined : await findTenant(db, tenantId);
+    const principal = principalOf(request);
+    const { kind, subject, scopes, expiresAt, credential, user, role } = principal;
+    const tenant = await tenantBehind(db, principal);
     return {
       subject,
       kind,

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { migrate } from '../../../src/server/db/migrate.ts';
 import { openPostgres, type Postgres } from '../../../src/server/db/postgres.ts';
+import { newestActive } from '../../../src/server/domain/mount-credentials.ts';
+import { findTenant } from '../../../src/server/domain/tenant-view.ts';
 import type { ServerStartError } from '../../../src/server/errors.ts';
+import { principalOfSession } from '../../../src/server/identity/principal.ts';
 import { RateLimits } from '../../../src/server/identity/rate-limits.ts';
 import { createPostgresDatabase } from '../../support/test-databases.ts';
 
@@ -74,4 +78,23 @@ it('counts tries of all processes together, also many at the same moment', async
   const outcomes = await Promise.all(tries);
   expect(outcomes.filter((outcome) => outcome === 'taken')).toHaveLength(10);
   expect(outcomes.filter((outcome) => outcome === 'too-many-tries')).toHaveLength(30);
+});
+
+it('keeps the reads of every request planned, also once a newer process has added columns', async () => {
+  const { db } = await open();
+  const id = randomUUID();
+  await db.connection().execute(async (one) => {
+    const readAll = async (): Promise<unknown[]> => [
+      await principalOfSession(one, systemClock, id),
+      await findTenant(one, id),
+      await newestActive(one, { tenant: id, now: new Date().toISOString() }),
+    ];
+    expect(await readAll()).toEqual(['invalid', undefined, []]);
+    const kept = await sql`select name from pg_prepared_statements`.execute(one);
+    expect(kept.rows).toHaveLength(3);
+    for (const table of ['sessions', 'users', 'tenants', 'tenant_mount_credentials']) {
+      await sql`alter table ${sql.table(table)} add column later text`.execute(one);
+    }
+    expect(await readAll()).toEqual(['invalid', undefined, []]);
+  });
 });
