@@ -23,7 +23,6 @@ import { Purges } from './domain/tenant-purge.ts';
 import { ServerStartError } from './errors.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
 import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
-import type { EventBus } from './events/event-bus.ts';
 import { openEvents } from './events/open-events.ts';
 import { webhookToken } from './events/webhook.ts';
 import { Floods } from './identity/floods.ts';
@@ -184,7 +183,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   );
   await watchBuckets(app, settings, jobs);
   jobs.start();
-  if (objectStore === undefined) announceMeanwhile({ db, bus, logger }, opened);
+  if (objectStore === undefined) await announceLostEvents(db, bus);
   const keep = (): Promise<void> => keepIdentity({ ...identity, keys }, app.log);
   const timer = setInterval(() => void keep(), UPKEEP_EVERY_MS).unref();
   opened.defer(() => clearInterval(timer));
@@ -268,21 +267,6 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
   const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
-}
-
-/** A word to every tenant: of many that takes its time, which nobody has to wait for. */
-function announceMeanwhile(
-  { db, bus, logger }: { db: Database; bus: EventBus; logger: Logger },
-  opened: AsyncDisposableStack,
-): void {
-  const stopping = new AbortController();
-  const announcing = announceLostEvents(db, bus, stopping.signal).catch((err: unknown) => {
-    if (!stopping.signal.aborted) logger.error({ err }, 'clients were not told to look again');
-  });
-  opened.defer(async () => {
-    stopping.abort();
-    await announcing;
-  });
 }
 
 /** Our own storage is set at once; another one may take its time, or be out of reach. */

@@ -34,6 +34,7 @@ const CONNECTIONS = 32;
 const KEY = randomBytes(32).toString('hex');
 const ADMIN = { accessKeyId: 'tid_bench', secretAccessKey: 'tsec_bench' };
 const PASSWORD = 'correct horse battery staple';
+const CREDENTIALS = '/tenant/mount/credentials';
 
 interface Running {
   url: URL;
@@ -69,7 +70,7 @@ async function call(server: URL, token: string, path: string, json?: unknown, me
   return body;
 }
 
-/** A tenant with a member who is signed in on a device, as those who ask most are. */
+/** A tenant with a member who is signed in on a device, as those who ask most are, and has five keys. */
 async function addMember(server: URL, admin: string): Promise<void> {
   const limits = { mount_credentials: 100_000, mount_credentials_per_user: 100_000 };
   await call(server, admin, '/api/v1/admin/tenants', { slug: 'bench', name: 'Bench' });
@@ -77,6 +78,8 @@ async function addMember(server: URL, admin: string): Promise<void> {
   await call(server, admin, '/api/v1/admin/users', { username: 'ada', password: PASSWORD });
   const member = { user: 'ada', role: 'editor' };
   await call(server, admin, '/api/v1/admin/tenants/bench/members', member);
+  const token = await signIn(server);
+  for (let index = 0; index < 5; index += 1) await call(server, token, CREDENTIALS, {});
 }
 
 async function signIn(server: URL): Promise<string> {
@@ -99,6 +102,21 @@ async function memoryOf({ child }: Running): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1] ?? 0) / 1024;
 }
 
+/** Milliseconds of its processor, of which it has one. */
+async function busyOf({ child }: Running): Promise<number> {
+  const fields = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ').at(-1)?.split(' ');
+  // `utime` and `stime` in hundredths of a second: proc_pid_stat(5).
+  return (Number(fields?.[11]) + Number(fields?.[12])) * 10;
+}
+
+/** How much of its processor the server takes meanwhile: what is left, others did not leave or ask for. */
+async function watched(server: Running, load: () => Promise<Load>): Promise<[Load, string]> {
+  const [began, before] = [performance.now(), await busyOf(server)];
+  const done = await load();
+  const share = ((await busyOf(server)) - before) / (performance.now() - began);
+  return [done, `${(share * 100).toFixed(0)} % of its core`];
+}
+
 const get = (path: string, token: string): Request => ({ method: 'GET', path, token });
 
 async function benchBare(server: URL, token: string): Promise<number> {
@@ -117,26 +135,27 @@ async function benchReads(name: string, count: string, server: Running, bare: nu
   const token = await signIn(server.url);
   const info = (): Request => get('/tenant/mount/info', token);
   await fullLoad(server.url, CONNECTIONS, 2, info);
-  const full = await fullLoad(server.url, CONNECTIONS, SECONDS, info);
-  note(name, count, 'mount info', full, `${(full.perSecond / bare).toFixed(2)} × bare`);
-  const half = await steadyLoad(server.url, full.perSecond / 2, SECONDS, info);
-  note(name, count, 'mount info, half load', half);
-  const list = (): Request => get('/tenant/mount/credentials', token);
-  note(name, count, 'credential list', await fullLoad(server.url, CONNECTIONS, SECONDS, list));
+  const [full, busy] = await watched(server, () =>
+    fullLoad(server.url, CONNECTIONS, SECONDS, info),
+  );
+  note(name, count, 'mount info', full, `${(full.perSecond / bare).toFixed(2)} × bare, ${busy}`);
+  const rate = full.perSecond / 2;
+  const half = await watched(server, () => steadyLoad(server.url, rate, SECONDS, info));
+  note(name, count, 'mount info, half load', ...half);
+  const list = (): Request => get(CREDENTIALS, token);
+  const listed = await watched(server, () => fullLoad(server.url, CONNECTIONS, SECONDS, list));
+  note(name, count, 'credential list', ...listed);
 }
 
 async function benchIssuing(name: string, count: string, server: Running): Promise<void> {
   const token = await signIn(server.url);
-  const path = '/tenant/mount/credentials';
-  const issue = (): Request => ({ method: 'POST', path, token, body: '{}' });
+  const issue = (): Request => ({ method: 'POST', path: CREDENTIALS, token, body: '{}' });
   const revoke = (body: string): Request => {
     const { id } = JSON.parse(body) as { id: string };
-    return { method: 'DELETE', path: `${path}/${id}`, token };
+    return { method: 'DELETE', path: `${CREDENTIALS}/${id}`, token };
   };
   const load = await fullLoad(server.url, 8, SECONDS, issue, revoke);
   note(name, count, 'issuance (each revoked again)', load);
-  // What remains to be listed is what a person has.
-  for (let index = 0; index < 5; index += 1) await call(server.url, token, path, {});
 }
 
 async function soak(name: string, server: Running, minutes: number): Promise<void> {

@@ -11,6 +11,7 @@ import { up as audit } from './migrations/0006-audit.ts';
 import { up as jobs } from './migrations/0007-jobs.ts';
 import { up as abandoned } from './migrations/0008-abandoned.ts';
 import { up as sourceIps } from './migrations/0009-source-ips.ts';
+import { up as scale } from './migrations/0010-scale.ts';
 import type { Database } from './sqlite.ts';
 
 interface Migration {
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 7, name: 'jobs', up: jobs },
   { version: 8, name: 'abandoned', up: abandoned },
   { version: 9, name: 'source-ips', up: sourceIps },
+  { version: 10, name: 'scale', up: scale },
 ];
 
 interface SchemaMigrations {

@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import { isPostgres } from './dialect.ts';
 
 /** What processes tell each other. A payload is a few numbers and ids (8000 bytes are the limit). */
-export type Channel = 'cloud_events' | 'cloud_keys' | 'cloud_rates';
+export type Channel = 'cloud_events' | 'cloud_losses' | 'cloud_keys' | 'cloud_rates';
 
 /** Told to every process when the transaction is committed, in the order of commits. */
 export async function notify(

@@ -16,6 +16,7 @@ export interface Schema {
   audit_events: AuditEventsTable;
   audit_head: AuditHeadTable;
   tenant_events: TenantEventsTable;
+  event_losses: EventLossesTable;
   users: UsersTable;
   memberships: MembershipsTable;
   sessions: SessionsTable;
@@ -44,6 +45,8 @@ export interface TenantsTable {
   /** JSON of the contract's `TenantLimits`; null: the defaults. */
   limits: string | null;
   removed_at: string | null;
+  /** Up to which of `event_losses` its log says that events were lost. */
+  told_losses: Generated<number>;
 }
 
 /** Names that a tenant had before, and that still lead to it. */
@@ -195,6 +198,12 @@ interface TenantEventsTable {
   data: string;
   /** What a second delivery of the same notification has in common with the first. */
   dedupe: string | null;
+}
+
+/** One row: how often events of any tenant may have been lost. */
+interface EventLossesTable {
+  id: Generated<number>;
+  number: number;
 }
 
 export interface UsersTable {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { DriftFinding } from '../../api/contract/drift.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -11,6 +12,9 @@ export interface DriftDeps {
   storage: StorageProvider;
   bucketPrefix: string;
 }
+
+/** Rows. */
+const BATCH = 500;
 
 /** What is to be done about a finding, and to what. */
 export interface Drift {
@@ -97,21 +101,44 @@ async function takeSnapshot({ db, clock, storage, bucketPrefix }: DriftDeps): Pr
 }
 
 async function readTenants(db: Database) {
-  const rows = await db
-    .selectFrom('tenants')
-    .leftJoin('tenant_policies', 'tenant_policies.tenant_id', 'tenants.id')
-    .select(['id', 'slug', 'status', 'policy', 'bucket_name', 'created_at'])
-    .where('status', '<>', 'purged')
-    .execute();
+  const rows = await inBatches((after) =>
+    db
+      .selectFrom('tenants')
+      .leftJoin('tenant_policies', 'tenant_policies.tenant_id', 'tenants.id')
+      .select(['id', 'slug', 'status', 'policy', 'bucket_name', 'created_at'])
+      .where('status', '<>', 'purged')
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(BATCH)
+      .execute(),
+  );
   return rows.map((row) => ({ ...row, policy: row.policy ?? ('denied' as const) }));
 }
 
 function readCredentials(db: Database) {
-  return db
-    .selectFrom('tenant_mount_credentials')
-    .select(['id', 'tenant_id', 'access_key', 'revoked_at', 'tigris_deletion_status'])
-    .select(['created_at', 'expires_at', 'deletion_abandoned_at'])
-    .execute();
+  return inBatches((after) =>
+    db
+      .selectFrom('tenant_mount_credentials')
+      .select(['id', 'tenant_id', 'access_key', 'revoked_at', 'tigris_deletion_status'])
+      .select(['created_at', 'expires_at', 'deletion_abandoned_at'])
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(BATCH)
+      .execute(),
+  );
+}
+
+/** On SQLite requests wait while rows are read, so not for all of them at once. */
+async function inBatches<Row extends { id: string }>(
+  read: (after: string) => Promise<Row[]>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const batch = await read(rows.at(-1)?.id ?? '');
+    rows.push(...batch);
+    if (batch.length < BATCH) return rows;
+    await setImmediate();
+  }
 }
 
 function bucketDrift({ startedAt, buckets, tenants, intentBuckets }: Snapshot): Drift[] {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
 import { StorageError, type StorageProvider } from '../storage/provider.ts';
@@ -70,7 +71,8 @@ export async function deleteOwed(
     .selectFrom('tenant_mount_credentials')
     .selectAll()
     .where('revoked_at', 'is not', null)
-    .where('tigris_deletion_status', '<>', 'completed')
+    // Written out, so that SQLite sees which index has only these.
+    .where('tigris_deletion_status', '<>', sql.lit('completed'))
     .where('deletion_abandoned_at', 'is', null)
     .$if(!all, (query) =>
       query.where((where) =>

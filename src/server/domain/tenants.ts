@@ -7,7 +7,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { isUniqueViolation } from '../db/database-errors.ts';
 import { HttpProblem } from '../errors.ts';
-import { fingerprint, type WebhookFor } from '../events/bucket-notifications.ts';
+import { commonFingerprint, type WebhookFor } from '../events/bucket-notifications.ts';
 import { StorageError, type StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
@@ -86,7 +86,6 @@ async function commit(
   actor: Actor,
 ): Promise<CreatedTenant> {
   const { db, clock } = deps;
-  const webhook = deps.webhookFor(id);
   const now = new Date(clock.now()).toISOString();
   const tenant = {
     id,
@@ -105,7 +104,7 @@ async function commit(
         ...tenant,
         updated_at: now,
         sync_url: request.sync_url ?? null,
-        webhook: webhook === undefined ? null : fingerprint(webhook),
+        webhook: commonFingerprint(deps.webhookFor) ?? null,
       })
       .execute();
     await transaction

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { EventLog, LoggedEvent, NewEvent, Start } from './event-log.ts';
 
 /** New events of a tenant, in order; a hint, since the log has them all. None: look there. */
@@ -14,6 +15,8 @@ export interface EventBus {
   subscribe(tenantId: string, listener: Listener): () => void;
   locate(tenantId: string, position: string | undefined): Promise<Start>;
   after(tenantId: string, seq: number, limit: number): Promise<LoggedEvent[]>;
+  /** Events may have been lost: those who listen here are told now, others when they come. */
+  tellLosses(): Promise<void>;
 }
 
 /** All streams are in this process. */
@@ -27,8 +30,13 @@ export class LocalEventBus implements EventBus {
 
   async publish(tenantId: string, events: readonly NewEvent[]): Promise<number> {
     const added = await this.#log.append(tenantId, events);
-    if (added.length > 0) this.deliver(tenantId, added);
+    this.logged(tenantId, added);
     return added.length;
+  }
+
+  /** What this process has logged. */
+  protected logged(tenantId: string, events: readonly LoggedEvent[]): void {
+    if (events.length > 0) this.deliver(tenantId, events);
   }
 
   /** To the streams in this process; nothing: they look at the log. */
@@ -54,8 +62,20 @@ export class LocalEventBus implements EventBus {
     };
   }
 
-  locate(tenantId: string, position: string | undefined): Promise<Start> {
+  async locate(tenantId: string, position: string | undefined): Promise<Start> {
+    await this.#tellLosses(tenantId);
     return this.#log.locate(tenantId, position);
+  }
+
+  async tellLosses(): Promise<void> {
+    for (const tenantId of this.listened()) {
+      await this.#tellLosses(tenantId);
+      await setImmediate();
+    }
+  }
+
+  async #tellLosses(tenantId: string): Promise<void> {
+    this.logged(tenantId, await this.#log.tellLosses(tenantId));
   }
 
   after(tenantId: string, seq: number, limit: number): Promise<LoggedEvent[]> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import type { Resync, TenantEvent } from '../../api/contract/events.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { prepare } from '../db/prepared.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { isUniqueViolation } from '../db/database-errors.ts';
@@ -89,6 +90,29 @@ export class EventLog {
         if (attempt === ATTEMPTS || !isUniqueViolation(error)) throw error;
       }
     }
+  }
+
+  /**
+   * Says in the tenant's log that events were lost, once for all losses that it does not know of.
+   *
+   * @returns what was added
+   */
+  async tellLosses(tenantId: string): Promise<LoggedEvent[]> {
+    const [loss] = await lossUntold(this.#db, { tenant: tenantId });
+    if (loss === undefined) return [];
+    const added = await this.#db.transaction().execute(async (transaction) => {
+      const { numUpdatedRows } = await transaction
+        .updateTable('tenants')
+        .set({ told_losses: loss.number })
+        .where('id', '=', tenantId)
+        .where('told_losses', '<', loss.number)
+        .executeTakeFirst();
+      // Another one was faster.
+      if (numUpdatedRows === 0n) return [];
+      return this.#append(transaction, tenantId, [{ type: 'resync', reason: 'events-lost' }]);
+    });
+    this.#onAdded?.(added.length);
+    return added;
   }
 
   async #append(
@@ -214,6 +238,15 @@ export class EventLog {
     return Number(numDeletedRows);
   }
 }
+
+/** Asked by every stream that begins. */
+const lossUntold = prepare(['tenant'], (db, { tenant }) =>
+  db
+    .selectFrom('tenants')
+    .innerJoin('event_losses', (join) => join.onRef('number', '>', 'told_losses'))
+    .select('number')
+    .where('tenants.id', '=', tenant),
+);
 
 async function newestOf(
   db: Kysely<Schema>,

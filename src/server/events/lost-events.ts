@@ -1,23 +1,22 @@
 import { rm } from 'node:fs/promises';
 import { isErrno, readTextIfExists, writeFileAtomic } from '../../platform/atomic-file.ts';
+import { notify } from '../db/notifications.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { EventBus } from './event-bus.ts';
 
-/** Tells every tenant that changes may have gone unnoticed while no server ran. */
-export async function announceLostEvents(
-  db: Database,
-  bus: EventBus,
-  signal?: AbortSignal,
-): Promise<void> {
-  const tenants = await db
-    .selectFrom('tenants')
-    .select('id')
-    .where('status', '=', 'active')
-    .execute();
-  for (const { id } of tenants) {
-    signal?.throwIfAborted();
-    await bus.publish(id, [{ type: 'resync', reason: 'events-lost' }]);
-  }
+/**
+ * Changes of every tenant may have gone unnoticed while no server ran. That is one number, whatever
+ * their number is: a tenant is told when somebody listens.
+ */
+export async function announceLostEvents(db: Database, bus: EventBus): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .updateTable('event_losses')
+      .set((column) => ({ number: column('number', '+', 1) }))
+      .execute();
+    await notify(transaction, 'cloud_losses', '');
+  });
+  await bus.tellLosses();
 }
 
 /**

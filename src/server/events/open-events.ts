@@ -47,6 +47,7 @@ export async function openEvents(
     connect: () => postgres.client(),
     channels: {
       cloud_events: (payload) => bus.announced(payload),
+      cloud_losses: () => bus.lost(),
       cloud_keys: reloadKeys,
       cloud_rates: (payload) => rate.hear(payload),
     },

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import { notify } from '../db/notifications.ts';
 import type { Schema } from '../db/schema.ts';
 import { LocalEventBus } from './event-bus.ts';
-import type { EventLog, NewEvent } from './event-log.ts';
+import type { EventLog } from './event-log.ts';
 
 /** Tells all processes which numbers of which tenant are new; the log has the events themselves. */
 export function announceInTransaction(
@@ -20,7 +20,6 @@ interface Range {
 
 /** The streams of a tenant may be in any process: what is published reaches them by LISTEN. */
 export class PostgresEventBus extends LocalEventBus {
-  readonly #log: EventLog;
   readonly #onError: (error: unknown) => void;
   /** What has been announced and not been read; at most one read of a tenant is under way. */
   readonly #announced = new Map<string, Range>();
@@ -28,14 +27,11 @@ export class PostgresEventBus extends LocalEventBus {
 
   constructor(log: EventLog, onError: (error: unknown) => void) {
     super(log);
-    this.#log = log;
     this.#onError = onError;
   }
 
   /** Our own streams hear of it like all others. */
-  override async publish(tenantId: string, events: readonly NewEvent[]): Promise<number> {
-    return (await this.#log.append(tenantId, events)).length;
-  }
+  protected override logged(): void {}
 
   /** @param payload of `announceInTransaction` */
   announced(payload: string): void {
@@ -53,6 +49,12 @@ export class PostgresEventBus extends LocalEventBus {
   /** Announcements may have been missed: every stream looks at the log. */
   resync(): void {
     for (const tenantId of this.listened()) this.deliver(tenantId, []);
+    this.lost();
+  }
+
+  /** Some process has announced that events were lost. */
+  lost(): void {
+    this.tellLosses().catch(this.#onError);
   }
 
   /** Once for all streams of the tenant in this process. */

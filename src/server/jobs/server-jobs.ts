@@ -80,8 +80,8 @@ function tenantJobs({ access, purges, logger }: ServerJobDeps): Job[] {
       name: 'tenant-access',
       summary: 'Sets the bucket keys of each tenant active or inactive, as its policy says.',
       everyMs: MINUTE_MS,
-      run: async () => {
-        const { tenants, failure } = await access.applyAll();
+      run: async ({ signal }) => {
+        const { tenants, failure } = await access.applyAll(signal);
         if (failure !== undefined) throw new Error('Keys were not set.', { cause: failure });
         return { tenants };
       },

@@ -79,6 +79,11 @@ CREATE INDEX device_codes_expiry ON public.device_codes USING btree (expires_at)
 CREATE UNIQUE INDEX device_codes_device_code_hash_key ON public.device_codes USING btree (device_code_hash)
 CREATE UNIQUE INDEX device_codes_pkey ON public.device_codes USING btree (id)
 CREATE UNIQUE INDEX device_codes_user_code_hash_key ON public.device_codes USING btree (user_code_hash)
+event_losses.id integer not null
+event_losses.number integer not null
+event_losses: CHECK ((id = 1))
+event_losses: PRIMARY KEY (id)
+CREATE UNIQUE INDEX event_losses_pkey ON public.event_losses USING btree (id)
 issuers.id text collate C not null
 issuers.name text collate C not null
 issuers.url text collate C not null
@@ -239,6 +244,7 @@ tenant_mount_credentials: PRIMARY KEY (id)
 tenant_mount_credentials: UNIQUE (access_key)
 CREATE INDEX tenant_mount_credentials_confirm ON public.tenant_mount_credentials USING btree (confirm_by) WHERE ((revoked_at IS NULL) AND (confirmed_at IS NULL) AND (confirm_by IS NOT NULL))
 CREATE INDEX tenant_mount_credentials_expiry ON public.tenant_mount_credentials USING btree (expires_at) WHERE ((revoked_at IS NULL) AND (expires_at IS NOT NULL))
+CREATE INDEX tenant_mount_credentials_in_force ON public.tenant_mount_credentials USING btree (tenant_id, created_at, expires_at, provider_status, revoked_at) WHERE (revoked_at IS NULL)
 CREATE INDEX tenant_mount_credentials_owed ON public.tenant_mount_credentials USING btree (revoked_at) WHERE ((revoked_at IS NOT NULL) AND (tigris_deletion_status <> 'completed'::text))
 CREATE INDEX tenant_mount_credentials_tenant ON public.tenant_mount_credentials USING btree (tenant_id, created_at)
 CREATE UNIQUE INDEX tenant_mount_credentials_access_key_key ON public.tenant_mount_credentials USING btree (access_key)
@@ -271,10 +277,13 @@ tenants.sync_url text collate C
 tenants.webhook text collate C
 tenants.limits text collate C
 tenants.removed_at text collate C
+tenants.told_losses integer not null default 0
 tenants: CHECK ((status = ANY (ARRAY['active'::text, 'removed'::text, 'purging'::text, 'purged'::text])))
 tenants: PRIMARY KEY (id)
 tenants: UNIQUE (bucket_name)
 tenants: UNIQUE (slug)
+CREATE INDEX tenants_purging ON public.tenants USING btree (id) WHERE (status = 'purging'::text)
+CREATE INDEX tenants_webhook ON public.tenants USING btree (webhook, id) WHERE (status = 'active'::text)
 CREATE UNIQUE INDEX tenants_bucket_name_key ON public.tenants USING btree (bucket_name)
 CREATE UNIQUE INDEX tenants_pkey ON public.tenants USING btree (id)
 CREATE UNIQUE INDEX tenants_slug_key ON public.tenants USING btree (slug)

@@ -26,6 +26,8 @@ CREATE TABLE "device_codes" ("id" text not null primary key, "device_code_hash" 
 
 CREATE INDEX "device_codes_expiry" on "device_codes" ("expires_at");
 
+CREATE TABLE "event_losses" ("id" integer not null primary key check (id = 1), "number" integer not null);
+
 CREATE TABLE "issuers" ("id" text not null primary key, "name" text not null unique, "url" text not null unique, "client_id" text not null, "scope" text not null, "audience" text not null, "algorithms" text not null, "clock_skew_s" integer not null, "tenant_claim" text, "member_role" text not null check (member_role IN ('tenant_admin', 'editor', 'viewer')), "create_users" integer not null check (create_users IN (0, 1)), "session_days" integer not null, "created_at" text not null, "created_by" text not null);
 
 CREATE TABLE "job_leases" ("name" text not null primary key, "due_at" text not null, "owner" text, "lease_until" text, "started_at" text, "finished_at" text, "outcome" text check (outcome IN ('done', 'failed')), "error" text, "report" text, "runs" integer default 0 not null, "failures" integer default 0 not null);
@@ -70,6 +72,8 @@ CREATE INDEX "tenant_mount_credentials_confirm" on "tenant_mount_credentials" ("
 
 CREATE INDEX "tenant_mount_credentials_expiry" on "tenant_mount_credentials" ("expires_at") where revoked_at IS NULL AND expires_at IS NOT NULL;
 
+CREATE INDEX "tenant_mount_credentials_in_force" on "tenant_mount_credentials" ("tenant_id", "created_at", "expires_at", "provider_status", "revoked_at") where revoked_at IS NULL;
+
 CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
 
 CREATE INDEX "tenant_mount_credentials_tenant" on "tenant_mount_credentials" ("tenant_id", "created_at");
@@ -80,7 +84,11 @@ CREATE TABLE "tenant_slug_history" ("slug" text not null primary key, "tenant_id
 
 CREATE INDEX "tenant_slug_history_tenant" on "tenant_slug_history" ("tenant_id");
 
-CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text, "limits" text, "removed_at" text);
+CREATE TABLE "tenants" ("id" text not null primary key, "slug" text not null unique, "name" text not null, "status" text not null check (status IN ('active', 'removed', 'purging', 'purged')), "bucket_name" text not null unique, "region" text not null, "created_at" text not null, "updated_at" text not null, "sync_url" text, "webhook" text, "limits" text, "removed_at" text, "told_losses" integer default 0 not null);
+
+CREATE INDEX "tenants_purging" on "tenants" ("id") where status = 'purging';
+
+CREATE INDEX "tenants_webhook" on "tenants" ("webhook", "id") where status = 'active';
 
 CREATE TABLE "used_id_tokens" ("token_hash" text not null primary key, "session_id" text not null references "sessions" ("id") on delete cascade, "expires_at" text not null);
 
