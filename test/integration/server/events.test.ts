@@ -171,10 +171,15 @@ describe('GET /tenant/events', () => {
     clock.advance(8 * 86_400_000);
     // The newest stays, or nobody could say any more where a client was.
     await expect
-      .poll(async () => {
-        await server.server.upkeep();
-        return (await db.selectFrom('tenant_events').select('seq').execute()).map(({ seq }) => seq);
-      })
+      .poll(
+        async () => {
+          await server.server.upkeep();
+          return (await db.selectFrom('tenant_events').select('seq').execute()).map(
+            ({ seq }) => seq,
+          );
+        },
+        { timeout: 20_000 },
+      )
       .toEqual([2]);
     const late = await readEvents(server.url, token, a!.position);
     expect(await take(late, 2)).toMatchObject([
