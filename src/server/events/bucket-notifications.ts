@@ -23,7 +23,7 @@ export function commonFingerprint(webhookFor: WebhookFor): string | undefined {
   return common === undefined ? undefined : fingerprint(common);
 }
 
-/** As it was remembered of each tenant up to schema version 8, too. */
+/** As it was remembered of each tenant up to schema version 9, too. */
 function fingerprint({ url, token }: Webhook): string {
   return createHash('sha256').update(`${url}\n${token}`).digest('base64url').slice(0, 16);
 }
