@@ -80,7 +80,7 @@ export type MountCredential = z.infer<typeof MountCredential>;
  * `POST /tenant/mount/credentials/{id}/rotate`, no body, 201 with `MountCredentialWithSecret`: a new
  * key of the same kind beside the old one. Use it, `confirm` it, then `DELETE` the old one. Asked
  * again before it was confirmed (the answer was lost), the unconfirmed one is replaced; afterwards
- * 409 `already-rotated`.
+ * 409 `already-rotated`. Of several at once the first counts, for the others 409 `rotation-overtaken`.
  *
  * `GET /tenant/mount/credentials`: the active ones of the tenant, newest first.
  */

@@ -22,6 +22,11 @@ export async function removeLeftovers(
   return keys.length > 0 || arn !== undefined;
 }
 
+/** The provider does not answer: what else there is to ask can wait as well. */
+export function isOutOfReach(error: unknown): boolean {
+  return error instanceof StorageError && error.status === 0;
+}
+
 /**
  * Whether after this failure the provider may still be about to carry the call out, so that what
  * is not there now may turn up later.

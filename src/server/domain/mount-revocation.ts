@@ -2,6 +2,7 @@ import type { Selectable, Transaction } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema, TenantMountCredentialsTable } from '../db/schema.ts';
 import { recordAudit, type Actor } from './audit.ts';
+import { isOutOfReach } from './leftovers.ts';
 import { announceRevocation, deleteAtProvider, type RevocationDeps } from './mount-credentials.ts';
 
 type Row = Selectable<TenantMountCredentialsTable>;
@@ -42,10 +43,14 @@ export async function revokeMountCredentialsOf(
   return rows;
 }
 
-/** After the commit: tells clients, and deletes at the storage what it lets us; `recover` the rest. */
+/** How long whoever revokes many keys waits for the storage, in milliseconds; a job goes on with the rest. */
+const WAIT_MS = 8000;
+
+/** After the commit: tells clients, and deletes at the storage what it lets us in time. */
 export async function finishRevocations(deps: RevocationDeps, rows: readonly Row[]): Promise<void> {
+  for (const row of rows) await announceRevocation(deps, row.tenant_id, row.id);
+  const until = deps.clock.now() + WAIT_MS;
   for (const row of rows) {
-    await announceRevocation(deps, row.tenant_id, row.id);
-    await deleteAtProvider(deps, row);
+    if (isOutOfReach(await deleteAtProvider(deps, row)) || deps.clock.now() >= until) return;
   }
 }

@@ -18,7 +18,8 @@ import {
  * confirms it, and revokes the old one. A replacement that nobody confirmed (its answer was lost) is
  * replaced itself, so that asking again leaves nothing behind and meets no limit.
  *
- * @throws HttpProblem 404; 403 `not-yours`; 409 `already-rotated`; as issuing does
+ * @throws HttpProblem 404; 403 `not-yours`; 409 `already-rotated`, or `rotation-overtaken` by another
+ *   request for the same; as issuing does
  */
 export async function rotateMountCredential(
   deps: IssuanceDeps & RevocationDeps,
@@ -58,7 +59,29 @@ export async function rotateMountCredential(
   };
   return issueMountCredential(deps, tenant, request, actor, {
     replaces: id,
-    stillAllowed: (transaction) => options.recheck(scope, transaction),
+    stillAllowed: async (transaction) => {
+      await options.recheck(scope, transaction);
+      await assertUntouched(transaction, id);
+    },
+  });
+}
+
+/**
+ * Who asks twice holds one of the answers: the first that counts is the only one, and what was revoked
+ * meanwhile has no successor that nobody knows of.
+ */
+async function assertUntouched(transaction: Transaction<Schema>, id: string): Promise<void> {
+  const rows = await transaction
+    .selectFrom('tenant_mount_credentials')
+    .select(['id'])
+    .where((where) => where.or([where('id', '=', id), where('replaces', '=', id)]))
+    .where('revoked_at', 'is', null)
+    .forUpdate()
+    .execute();
+  if (!rows.some((row) => row.id === id)) throw noSuchCredential();
+  if (rows.length === 1) return;
+  throw new HttpProblem(409, 'rotation-overtaken', 'Another request for the same was faster.', {
+    detail: 'Nothing of this one was kept. If you do not have the answer of the other, ask again.',
   });
 }
 

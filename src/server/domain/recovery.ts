@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
-import { StorageError, type StorageProvider } from '../storage/provider.ts';
+import type { StorageProvider } from '../storage/provider.ts';
 import { recordAudit } from './audit.ts';
 import type { Intent, Intents } from './intents.ts';
-import { removeLeftovers } from './leftovers.ts';
+import { isOutOfReach, removeLeftovers } from './leftovers.ts';
 import { deleteAtProvider } from './mount-credentials.ts';
 
 export interface RecoveryDeps {
@@ -89,10 +89,6 @@ export async function deleteOwed(
     if (isOutOfReach(error)) return report;
   }
   return report;
-}
-
-function isOutOfReach(error: unknown): boolean {
-  return error instanceof StorageError && error.status === 0;
 }
 
 async function cleanUp(deps: RecoveryDeps, intent: Intent): Promise<void> {

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createApiClient } from '../../../src/api/client.ts';
 import { MountCredentialList, MountCredentialWithSecret } from '../../../src/api/contract/mount.ts';
 import type { Database } from '../../../src/server/db/sqlite.ts';
 import { identityClient, type Answer, type IdentityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { storageInside } from '../../support/storage-inside.ts';
+import { withTrouble, type Trouble } from '../../support/storage-trouble.ts';
 import { openDatabaseOf } from '../../support/test-databases.ts';
 
 const CREDENTIALS = '/tenant/mount/credentials';
@@ -135,4 +138,57 @@ it('takes back a key whose user is deactivated while the storage makes it', asyn
   expect(left.body['credentials']).toEqual([]);
   const report = await other.server.recover();
   expect(report).toMatchObject({ cleaned: 0, deleted: 0, postponed: 0 });
+});
+
+describe('while a rotation waits for the storage', () => {
+  /** A server with one key, which is being rotated: up to the last call before it counts. */
+  async function underWay() {
+    const held = Promise.withResolvers<undefined>();
+    const goOn = Promise.withResolvers<undefined>();
+    let trouble: Trouble = () => undefined;
+    const another = await startTestServer({
+      tenants: ['acme'],
+      wrapStorage: (storage) => withTrouble(storage, (...at) => trouble(...at)),
+    });
+    onTestFinished(() => another.close());
+    const acme = createApiClient({
+      server: another.url,
+      token: () => Promise.resolve(another.apiKeyOf('acme')),
+    });
+    const old = await acme.createMountCredential({});
+    trouble = async (method, when) => {
+      if (method !== 'attachPolicy' || when === 'before') return;
+      trouble = () => undefined;
+      held.resolve(undefined);
+      await goOn.promise;
+    };
+    const outcome = acme.rotateMountCredential(old.id).catch((error: unknown) => error);
+    await held.promise;
+    const left = async () => {
+      const { credentials } = await acme.listMountCredentials();
+      const keys = (await (await storageInside(another)).listAccessKeys()).map(({ id }) => id);
+      const listed = credentials.map((each) => each.access_key);
+      expect(keys.toSorted()).toEqual(listed.toSorted());
+      return credentials.map(({ id }) => id);
+    };
+    const end = (): Promise<unknown> => {
+      goOn.resolve(undefined);
+      return outcome;
+    };
+    return { acme, old, left, end };
+  }
+
+  it('asking again is answered, and the slower of the two leaves nothing', async () => {
+    const { acme, old, left, end } = await underWay();
+    const second = await acme.rotateMountCredential(old.id);
+    expect(await end()).toMatchObject({ code: 'rotation-overtaken', details: { status: 409 } });
+    expect(await left()).toEqual([second.id, old.id]);
+  });
+
+  it('a key that is revoked gets no successor', async () => {
+    const { acme, old, left, end } = await underWay();
+    await acme.revokeMountCredential(old.id);
+    expect(await end()).toMatchObject({ code: 'credential-not-found' });
+    expect(await left()).toEqual([]);
+  });
 });

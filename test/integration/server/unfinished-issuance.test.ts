@@ -9,6 +9,7 @@ import { StorageError } from '../../../src/server/storage/provider.ts';
 import { IamClient } from '../../../src/server/storage/iam-client.ts';
 import { createSigner } from '../../../src/server/storage/signed-requests.ts';
 import { adjustableClock, type AdjustableClock } from '../../support/adjustable-clock.ts';
+import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { openDatabaseOf } from '../../support/test-databases.ts';
 import { cut, withTrouble, type Trouble } from '../../support/storage-trouble.ts';
@@ -217,6 +218,28 @@ describe('a revocation that the storage does not confirm', () => {
       tigris_deletion_status: 'completed',
       deletion_last_error: null,
     });
+    expect(await leaked(server)).toEqual({ keys: 0, policies: 0 });
+  });
+
+  it('is not waited for key by key when somebody with several is deactivated', async () => {
+    const server = await start();
+    const client = identityClient(server);
+    const ada = await client.addUser('ada', 'member', { acme: 'editor' });
+    const { access_token: token } = await client.login('ada');
+    for (let key = 1; key <= 3; key += 1) {
+      const { status } = await client.call('POST', '/tenant/mount/credentials', token);
+      expect(status).toBe(201);
+    }
+    let asked = 0;
+    trouble = (method) => {
+      asked += 1;
+      throw cut(method);
+    };
+    const path = `/api/v1/admin/users/${ada.id}/deactivate`;
+    expect((await client.call('POST', path, server.adminToken)).status).toBe(200);
+    expect(asked).toBe(1);
+    trouble = () => undefined;
+    await server.server.recover();
     expect(await leaked(server)).toEqual({ keys: 0, policies: 0 });
   });
 });
