@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { StorageError } from './provider.ts';
-import { parseAnswer, type Signer } from './signed-requests.ts';
+import { assertMoved, parseAnswer, type Signer } from './signed-requests.ts';
 
 /** The parser makes a list of one a single value, and none nothing. */
 const several = <T extends z.ZodMiniType>(one: T) => z.optional(z.union([z.array(one), one]));
@@ -66,11 +66,14 @@ export class BucketContents {
 
   /** Deletes every object and ends every unfinished upload. */
   async empty(): Promise<void> {
-    for (;;) {
+    for (let before: string | undefined; ;) {
       // From the beginning each time: what was listed is gone.
       const { objects } = await this.#list(undefined);
-      if (objects.length === 0) break;
+      const first = objects[0]?.key;
+      if (first === undefined) break;
+      if (first === before) throw new StorageError('DeleteObjects', 'StillThere', 409);
       await this.#deleteAll(objects);
+      before = first;
     }
     for (const { Key, UploadId } of await this.#uploads()) await this.#abort(Key, UploadId);
   }
@@ -148,7 +151,9 @@ export async function listBuckets(s3: Signer, endpoint: string, prefix: string):
     ).ListAllMyBucketsResult;
     const found = Buckets === undefined || Buckets === '' ? [] : listed(Buckets.Bucket);
     names.push(...found.map(({ Name }) => Name));
-    token = ContinuationToken === '' ? undefined : ContinuationToken;
+    const next = ContinuationToken === '' ? undefined : ContinuationToken;
+    if (next !== undefined) assertMoved(action, token, next);
+    token = next;
   } while (token !== undefined);
   return names.filter((name) => name.startsWith(prefix));
 }

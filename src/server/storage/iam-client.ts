@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { StorageError, type AccessKeyPair, type ListedAccessKey } from './provider.ts';
-import { parseAnswer, type Signer } from './signed-requests.ts';
+import { assertMoved, parseAnswer, type Signer } from './signed-requests.ts';
 
 const VERSION = '2010-05-08';
 
@@ -175,6 +175,7 @@ export class IamClient {
     do {
       const page = await read(marker);
       yield* page.items;
+      if (page.next !== undefined) assertMoved('List', marker, page.next);
       marker = page.next;
     } while (marker !== undefined);
   }

@@ -124,6 +124,11 @@ export function parseAnswer<T>(action: string, text: string, schema: z.ZodMiniTy
   return parsed.data;
 }
 
+/** A list that goes on where it was would never end. @throws StorageError `BadAnswer` */
+export function assertMoved(action: string, from: string | undefined, to: string): void {
+  if (from === to) throw new StorageError(action, 'BadAnswer', 200);
+}
+
 /** S3 answers `<Error><Code>`, IAM `<ErrorResponse><Error><Code>`. */
 const ErrorAnswer = z.union([
   z.object({ Error: z.object({ Code: z.string() }) }),

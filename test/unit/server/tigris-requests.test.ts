@@ -225,6 +225,30 @@ describe('trouble at Tigris', () => {
     }
   });
 
+  it('that goes round in circles is not followed', async () => {
+    const answer = (text: string) => () => new HttpResponse(text);
+    const keys = answer(
+      '<ListAccessKeysResponse><ListAccessKeysResult><IsTruncated>true</IsTruncated><Marker>m</Marker><AccessKeyMetadata/></ListAccessKeysResult></ListAccessKeysResponse>',
+    );
+    trouble = Array.from({ length: 9 }, () => keys);
+    await expect(open().listAccessKeys()).rejects.toMatchObject({ code: 'BadAnswer' });
+    expect(seen).toHaveLength(2);
+
+    const buckets = answer(
+      '<ListAllMyBucketsResult><Buckets/><ContinuationToken>t</ContinuationToken></ListAllMyBucketsResult>',
+    );
+    trouble = Array.from({ length: 9 }, () => buckets);
+    await expect(open().listBuckets('cloud')).rejects.toMatchObject({ code: 'BadAnswer' });
+
+    // Says that it has deleted an object, and has it.
+    const object = answer(
+      '<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>',
+    );
+    const rounds = Array.from({ length: 9 }, () => [object, answer('<DeleteResult/>')]);
+    trouble = [refusal(409, 'BucketNotEmpty'), ...rounds.flat()];
+    await expect(open().destroyBucket('b')).rejects.toMatchObject({ code: 'StillThere' });
+  });
+
   it('says no secret in an answer that is not understood', async () => {
     trouble = [() => new HttpResponse('<CreateAccessKeyResponse>tsec_x</CreateAccessKeyResponse>')];
     const error = await open()
