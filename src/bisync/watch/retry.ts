@@ -36,6 +36,8 @@ export class Retry {
 
   failed(kind: RetryKind, message: string, now: number): void {
     const [first, longest] = WAITS[kind];
+    // The back-off of one cause says nothing about another.
+    if (this.#current?.kind !== kind) this.#failures = 0;
     const wait = Math.min(first * 2 ** Math.min(this.#failures, 20), longest);
     this.#failures += 1;
     this.#trying = false;
