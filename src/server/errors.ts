@@ -72,6 +72,14 @@ export class HttpProblem extends Error {
   }
 }
 
+/** A field of the request is right in form and still not possible; `field` '' for the whole. */
+export function invalidField(field: string, detail: string): HttpProblem {
+  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
+    detail,
+    ...(field === '' ? {} : { field }),
+  });
+}
+
 /** A refusal of an OAuth endpoint. RFC 6749 §5.2 knows few codes, and its errors are 400. */
 export class OAuthProblem extends Error {
   override readonly name = 'OAuthProblem';

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 import { startFlag } from '../../cli/service-flags.ts';
 
-export default class BisyncServiceInstall extends BaseCommand<typeof BisyncServiceInstall> {
+export default class BisyncServiceInstall extends ServiceCommand<typeof BisyncServiceInstall> {
   static override summary = 'Keep the folder in sync in the background, from every login on.';
   static override description =
     'What `cloud bisync --watch` does in a terminal, as a service of your user: launchd on macOS, systemd on Linux, the Task Scheduler on Windows. It asks for no administrator, starts again after a failure, and waits where a person is needed, as `status` says. Run it again after an update; it is then written anew.';
@@ -25,14 +25,6 @@ export default class BisyncServiceInstall extends BaseCommand<typeof BisyncServi
   ];
 
   override async run(): Promise<void> {
-    const { requestInstall } = await import('../../cli/service-requests.ts');
-    const { presentInstalled } = await import('../../service/present-service.ts');
-    const { host, flags, config } = this;
-    const installed = await requestInstall(
-      { kind: 'bisync', flags, host, cliVersion: config.version },
-      flags,
-      (question) => this.agreed(question),
-    );
-    this.out.result(installed, presentInstalled);
+    await this.install('bisync', this.flags);
   }
 }

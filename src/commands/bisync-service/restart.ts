@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class BisyncServiceRestart extends BaseCommand<typeof BisyncServiceRestart> {
+export default class BisyncServiceRestart extends ServiceCommand<typeof BisyncServiceRestart> {
   static override summary = 'Start the background service anew.';
   static override description =
     'For instance after an update of cloud or a change of the configuration.';
@@ -10,12 +10,6 @@ export default class BisyncServiceRestart extends BaseCommand<typeof BisyncServi
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'restarted',
-      { kind: 'bisync', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('bisync', 'restarted');
   }
 }

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class BisyncServiceStart extends BaseCommand<typeof BisyncServiceStart> {
+export default class BisyncServiceStart extends ServiceCommand<typeof BisyncServiceStart> {
   static override summary = 'Start the background service now.';
   static override description =
     'Also after it has waited for you: what kept it is forgotten. Ends with 10 when it is not installed.';
@@ -10,12 +10,6 @@ export default class BisyncServiceStart extends BaseCommand<typeof BisyncService
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'started',
-      { kind: 'bisync', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('bisync', 'started');
   }
 }

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class BisyncServiceStop extends BaseCommand<typeof BisyncServiceStop> {
+export default class BisyncServiceStop extends ServiceCommand<typeof BisyncServiceStop> {
   static override summary = 'End the background service until the next login.';
   static override description =
     'The file in hand is finished first. `cloud pause` keeps it running and lets it rest.';
@@ -10,12 +10,6 @@ export default class BisyncServiceStop extends BaseCommand<typeof BisyncServiceS
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'stopped',
-      { kind: 'bisync', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('bisync', 'stopped');
   }
 }

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class BisyncServiceUninstall extends BaseCommand<typeof BisyncServiceUninstall> {
+export default class BisyncServiceUninstall extends ServiceCommand<typeof BisyncServiceUninstall> {
   static override summary = 'End the background service and remove it.';
   static override description =
     'What is synced stays where it is, on both sides. Safe to run again.';
@@ -10,12 +10,6 @@ export default class BisyncServiceUninstall extends BaseCommand<typeof BisyncSer
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'uninstalled',
-      { kind: 'bisync', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('bisync', 'uninstalled');
   }
 }

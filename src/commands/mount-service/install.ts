@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 import { startFlag } from '../../cli/service-flags.ts';
 
-export default class MountServiceInstall extends BaseCommand<typeof MountServiceInstall> {
+export default class MountServiceInstall extends ServiceCommand<typeof MountServiceInstall> {
   static override summary = 'Serve the mount in the background, from every login on.';
   static override description =
     'What `cloud mount` does in a terminal, as a service of your user: launchd on macOS, systemd on Linux, the Task Scheduler on Windows. It asks for no administrator, starts again after a failure, and waits where a person is needed, as `status` says. Run it again after an update; it is then written anew.';
@@ -25,14 +25,6 @@ export default class MountServiceInstall extends BaseCommand<typeof MountService
   ];
 
   override async run(): Promise<void> {
-    const { requestInstall } = await import('../../cli/service-requests.ts');
-    const { presentInstalled } = await import('../../service/present-service.ts');
-    const { host, flags, config } = this;
-    const installed = await requestInstall(
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      flags,
-      (question) => this.agreed(question),
-    );
-    this.out.result(installed, presentInstalled);
+    await this.install('mount', this.flags);
   }
 }

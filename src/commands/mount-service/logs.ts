@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 import { logFlags } from '../../cli/service-flags.ts';
 
-export default class MountServiceLogs extends BaseCommand<typeof MountServiceLogs> {
+export default class MountServiceLogs extends ServiceCommand<typeof MountServiceLogs> {
   static override summary = 'Show what the background service said.';
   static override description =
     'The newest come last; older files are read too. With --follow it goes on until Ctrl-C.';
@@ -12,13 +12,6 @@ export default class MountServiceLogs extends BaseCommand<typeof MountServiceLog
   ];
 
   override async run(): Promise<void> {
-    const { requestLogs } = await import('../../cli/service-requests.ts');
-    const { host, flags, config, signal } = this;
-    const { limit, follow } = flags;
-    await requestLogs(
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      { limit, follow, signal },
-      this.out,
-    );
+    await this.logs('mount', this.flags);
   }
 }

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class MountServiceRestart extends BaseCommand<typeof MountServiceRestart> {
+export default class MountServiceRestart extends ServiceCommand<typeof MountServiceRestart> {
   static override summary = 'Start the background service anew.';
   static override description =
     'For instance after an update of cloud. Programs that use the mount meanwhile get errors.';
@@ -10,12 +10,6 @@ export default class MountServiceRestart extends BaseCommand<typeof MountService
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'restarted',
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('mount', 'restarted');
   }
 }

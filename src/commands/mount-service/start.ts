@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class MountServiceStart extends BaseCommand<typeof MountServiceStart> {
+export default class MountServiceStart extends ServiceCommand<typeof MountServiceStart> {
   static override summary = 'Start the background service now.';
   static override description =
     'Also after it has waited for you: what kept it is forgotten. Ends with 10 when it is not installed.';
@@ -10,12 +10,6 @@ export default class MountServiceStart extends BaseCommand<typeof MountServiceSt
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'started',
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('mount', 'started');
   }
 }

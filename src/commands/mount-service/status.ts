@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class MountServiceStatus extends BaseCommand<typeof MountServiceStatus> {
+export default class MountServiceStatus extends ServiceCommand<typeof MountServiceStatus> {
   static override summary = 'Show how the background service is, and what it waits for.';
   static override description =
     'Looks at the definition, the manager of the system and the process itself. Ends with 0 when it runs or was stopped, with 10 when it is not installed, with the code that it waits with when you are needed, else with 1.';
@@ -10,12 +10,6 @@ export default class MountServiceStatus extends BaseCommand<typeof MountServiceS
   ];
 
   override async run(): Promise<void> {
-    const { requestStatus } = await import('../../cli/service-requests.ts');
-    const { presentServiceStatus } = await import('../../service/present-service.ts');
-    const { host, flags, config } = this;
-    const status = await requestStatus({ kind: 'mount', flags, host, cliVersion: config.version });
-    const now = host.clock.now();
-    this.out.result(status, (all, out) => presentServiceStatus(all, out, now));
-    process.exitCode = status.exitCode;
+    await this.status('mount');
   }
 }

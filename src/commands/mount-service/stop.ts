@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class MountServiceStop extends BaseCommand<typeof MountServiceStop> {
+export default class MountServiceStop extends ServiceCommand<typeof MountServiceStop> {
   static override summary = 'Unmount and end the background service until the next login.';
   static override description =
     'What waits is uploaded first, for up to a minute; the rest is kept for the next mount.';
@@ -10,12 +10,6 @@ export default class MountServiceStop extends BaseCommand<typeof MountServiceSto
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'stopped',
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('mount', 'stopped');
   }
 }

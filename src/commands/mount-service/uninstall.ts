@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts';
+import { ServiceCommand } from '../../cli/service-command.ts';
 
-export default class MountServiceUninstall extends BaseCommand<typeof MountServiceUninstall> {
+export default class MountServiceUninstall extends ServiceCommand<typeof MountServiceUninstall> {
   static override summary = 'End the background service and remove it.';
   static override description =
     'Uploads what waits, unmounts, and removes the service. Safe to run again.';
@@ -10,12 +10,6 @@ export default class MountServiceUninstall extends BaseCommand<typeof MountServi
   ];
 
   override async run(): Promise<void> {
-    const { requestChange } = await import('../../cli/service-requests.ts');
-    const { host, flags, config } = this;
-    await requestChange(
-      'uninstalled',
-      { kind: 'mount', flags, host, cliVersion: config.version },
-      this.out,
-    );
+    await this.change('mount', 'uninstalled');
   }
 }

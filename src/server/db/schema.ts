@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { ChainLink } from '../../api/contract/audit-chain.ts';
 import type { InstanceRole, TenantRole } from '../../api/contract/scopes.ts';
 
 /**
@@ -160,19 +161,9 @@ export interface SigningKeysTable {
 }
 
 /** Append-only, by triggers too; each row's hash covers the row and the hash before it. */
-interface AuditEventsTable {
+interface AuditEventsTable extends Omit<ChainLink, 'seq'> {
   /** From 1, without gaps. */
   seq: ColumnType<number, number, never>;
-  id: string;
-  time: string;
-  type: string;
-  actor: string;
-  tenant_id: string | null;
-  subject_id: string | null;
-  request_id: string | null;
-  data: string;
-  previous_hash: string;
-  hash: string;
 }
 
 /** One row: where the trail ends, and the last end that was sealed with the server's key. */

@@ -3,7 +3,7 @@ import type { AbandonedItem, AbandonedState, Tenant } from '../../api/contract/a
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema, TenantMountCredentialsTable } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { HttpProblem } from '../errors.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
 import type { StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
@@ -159,10 +159,10 @@ async function markAbandoned(
 }
 
 function notConfirmed(slug: string): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field: 'confirm',
-    detail: `To give up what is left of this tenant, confirm its slug: ${slug}.`,
-  });
+  return invalidField(
+    'confirm',
+    `To give up what is left of this tenant, confirm its slug: ${slug}.`,
+  );
 }
 
 function stillRunning(): HttpProblem {

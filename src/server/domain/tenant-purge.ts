@@ -3,7 +3,7 @@ import type { PurgeState } from '../../api/contract/admin.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { HttpProblem } from '../errors.ts';
+import { invalidField, type HttpProblem } from '../errors.ts';
 import type { EventBus } from '../events/event-bus.ts';
 import type { StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
@@ -207,8 +207,5 @@ async function deleteRows(transaction: Transaction<Schema>, id: string): Promise
 }
 
 function notConfirmed(slug: string): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field: 'confirm',
-    detail: `To purge this tenant, confirm its slug: ${slug}.`,
-  });
+  return invalidField('confirm', `To purge this tenant, confirm its slug: ${slug}.`);
 }

@@ -10,13 +10,12 @@ import type { Clock } from '../../platform/clock.ts';
 import { lockInTransaction } from '../db/dialect.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { recordAudit, type Actor } from '../domain/audit.ts';
-import { claimRoomForToken } from '../domain/limits.ts';
+import type { Actor } from '../domain/audit.ts';
 import { parseScopes } from '../domain/scopes.ts';
 import { requireTenant } from '../domain/tenant-view.ts';
-import { createToken, tokenState, type Credential } from '../domain/tokens.ts';
-import { HttpProblem } from '../errors.ts';
-import { lifeOf, replaceCredential } from './api-keys.ts';
+import { tokenState, type Credential } from '../domain/tokens.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
+import { endToken, issueToken, replaceToken } from './issued-tokens.ts';
 import type { Principal } from './principal.ts';
 
 interface AdminTokenDeps {
@@ -44,21 +43,10 @@ export async function addAdminToken(
       request.tenant === null ? null : (await activeTenant(transaction, request.tenant)).id;
     const scopes = scopesFor(tenantId, await grantable(transaction, principal), request.scopes);
     const ownerId = tenantId === null ? (principal.user?.id ?? null) : null;
-    await claimRoomForToken(transaction, clock, { tenantId, ownerId });
     const kind = tenantId === null ? 'admin' : 'api';
-    const { id, text } = await createToken(transaction, clock, {
-      ...{ kind, tenantId, scopes, ownerId },
-      label: request.label,
-      createdBy: actor.actor,
-      ...lifeOf(principal, clock, request.expires_in),
-    });
-    await recordAudit(transaction, clock, {
-      ...actor,
-      type: 'TokenCreatedEvent',
-      ...(tenantId === null ? {} : { tenantId }),
-      subjectId: id,
-      data: { kind, label: request.label, scopes: scopes.join(' ') },
-    });
+    const { label, expires_in: expiresIn } = request;
+    const wanted = { kind, label, tenantId, ownerId, scopes, expiresIn } as const;
+    const { id, text } = await issueToken(transaction, clock, principal, wanted, actor);
     return { ...(await show(transaction, clock, principal, id)), token: text };
   });
 }
@@ -103,18 +91,7 @@ export async function revokeAdminToken(
       assertOwner(principal);
       await assertSomebodyOwns(transaction, clock, row.id);
     }
-    await transaction
-      .updateTable('credentials')
-      .set({ revoked_at: new Date(clock.now()).toISOString() })
-      .where('id', '=', id)
-      .execute();
-    await recordAudit(transaction, clock, {
-      ...actor,
-      type: 'TokenRevokedEvent',
-      ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
-      subjectId: id,
-      data: { kind: row.kind, label: row.label },
-    });
+    await endToken(transaction, clock, row, actor);
   });
 }
 
@@ -142,7 +119,7 @@ export async function rotateAdminToken(
         : 'This token may do more than you. You can revoke it.';
       throw new HttpProblem(403, 'not-yours', title);
     }
-    const fresh = await replaceCredential(transaction, clock, row, request, actor);
+    const fresh = await replaceToken(transaction, clock, row, request, actor);
     return { ...(await show(transaction, clock, principal, fresh.id)), token: fresh.text };
   });
 }
@@ -175,17 +152,17 @@ function scopesFor(
   const possible = fitting.filter((scope) => granted.includes(scope));
   if (wanted === undefined) {
     if (possible.length > 0) return possible;
-    throw invalid('scopes', 'You could do nothing there yourself.');
+    throw invalidField('scopes', 'You could do nothing there yourself.');
   }
   const unfit = wanted.find((scope) => !fitting.includes(scope));
   if (unfit !== undefined) {
-    throw invalid('scopes', `A token that is bound to a tenant cannot have ${unfit}.`);
+    throw invalidField('scopes', `A token that is bound to a tenant cannot have ${unfit}.`);
   }
   const beyond = wanted.find((scope) => !possible.includes(scope));
-  if (beyond !== undefined) throw invalid('scopes', `You do not have ${beyond} yourself.`);
+  if (beyond !== undefined) throw invalidField('scopes', `You do not have ${beyond} yourself.`);
   const instance: readonly Scope[] = INSTANCE_SCOPES;
   if (tenantId === null && !wanted.some((scope) => instance.includes(scope))) {
-    throw invalid(
+    throw invalidField(
       'scopes',
       `To administer the server it needs one of ${INSTANCE_SCOPES.join(', ')}.`,
     );
@@ -289,11 +266,4 @@ function toAdminToken(
     state: state === 'valid' ? 'active' : state,
     current: id === credential.id,
   };
-}
-
-function invalid(field: string, detail: string): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field,
-    detail,
-  });
 }

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Kysely } from 'kysely';
 import type {
   ApiKey,
   ApiKeyWithSecret,
@@ -14,12 +14,12 @@ import {
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
-import { recordAudit, type Actor } from '../domain/audit.ts';
-import { claimRoomForToken } from '../domain/limits.ts';
+import type { Actor } from '../domain/audit.ts';
 import { parseScopes } from '../domain/scopes.ts';
 import { resolveTenant } from '../domain/tenant-view.ts';
-import { createToken, DEFAULT_LIFE_MS, type Credential } from '../domain/tokens.ts';
-import { HttpProblem } from '../errors.ts';
+import type { Credential } from '../domain/tokens.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
+import { endToken, issueToken, replaceToken } from './issued-tokens.ts';
 import { roleOf, type Principal } from './principal.ts';
 import { effectiveScopes } from './roles.ts';
 
@@ -27,8 +27,6 @@ interface ApiKeyDeps {
   db: Database;
   clock: Clock;
 }
-
-const OVERLAP_S = 3600;
 
 /**
  * A key that may do no more than its maker, and belongs to the same user.
@@ -46,23 +44,9 @@ export async function addApiKey(
     const tenantId = await bindingOf(transaction, principal, request.tenant);
     const scopes = await scopesOf(transaction, principal, tenantId, request.scopes);
     const ownerId = principal.user?.id ?? null;
-    await claimRoomForToken(transaction, clock, { tenantId, ownerId });
-    const { id, text } = await createToken(transaction, clock, {
-      kind: 'api',
-      label: request.label,
-      tenantId,
-      scopes,
-      createdBy: actor.actor,
-      ownerId,
-      ...lifeOf(principal, clock, request.expires_in),
-    });
-    await recordAudit(transaction, clock, {
-      ...actor,
-      type: 'TokenCreatedEvent',
-      ...(tenantId === null ? {} : { tenantId }),
-      subjectId: id,
-      data: { kind: 'api', label: request.label, scopes: scopes.join(' ') },
-    });
+    const { label, expires_in: expiresIn } = request;
+    const wanted = { kind: 'api', label, tenantId, ownerId, scopes, expiresIn } as const;
+    const { id, text } = await issueToken(transaction, clock, principal, wanted, actor);
     return { ...(await show(transaction, principal, id)), api_key: text };
   });
 }
@@ -91,18 +75,7 @@ export async function revokeApiKey(
   if (id !== principal.credential.id) assertMayManage(principal);
   await db.transaction().execute(async (transaction) => {
     const row = await requireKey(transaction, clock, principal, id);
-    await transaction
-      .updateTable('credentials')
-      .set({ revoked_at: new Date(clock.now()).toISOString() })
-      .where('id', '=', id)
-      .execute();
-    await recordAudit(transaction, clock, {
-      ...actor,
-      type: 'TokenRevokedEvent',
-      ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
-      subjectId: id,
-      data: { kind: 'api', label: row.label },
-    });
+    await endToken(transaction, clock, row, actor);
   });
 }
 
@@ -122,65 +95,9 @@ export async function rotateApiKey(
   return db.transaction().execute(async (transaction) => {
     const row = await requireKey(transaction, clock, principal, id);
     assertOwnRights(principal, row);
-    const fresh = await replaceCredential(transaction, clock, row, request, actor);
+    const fresh = await replaceToken(transaction, clock, row, request, actor);
     return { ...(await show(transaction, principal, fresh.id)), api_key: fresh.text };
   });
-}
-
-/**
- * A new one in the place of `row`, which stays valid for the overlap. There are never more than two of
- * a family: what the old one had replaced itself ends now. So no limit counts here.
- *
- * @throws HttpProblem 409 `already-rotated`
- */
-export async function replaceCredential(
-  transaction: Transaction<Schema>,
-  clock: Clock,
-  row: Credential,
-  request: RotateApiKey,
-  actor: Actor,
-): Promise<{ id: string; text: string }> {
-  if (row.replaced_by !== null) {
-    throw new HttpProblem(409, 'already-rotated', 'Another key has taken its place already.');
-  }
-  const { id } = row;
-  const now = clock.now();
-  const life = Date.parse(row.expires_at) - Date.parse(row.created_at);
-  const fresh = await createToken(transaction, clock, {
-    kind: row.kind,
-    label: row.label,
-    tenantId: row.tenant_id,
-    scopes: parseScopes(row.scopes),
-    createdBy: row.created_by,
-    ownerId: row.owner_id,
-    family: row.family ?? id,
-    lifeMs: request.expires_in === undefined ? life : request.expires_in * 1000,
-  });
-  await transaction
-    .updateTable('credentials')
-    .set({ revoked_at: new Date(now).toISOString() })
-    .where('replaced_by', '=', id)
-    .where('revoked_at', 'is', null)
-    .execute();
-  const end = Math.min(Date.parse(row.expires_at), now + (request.overlap ?? OVERLAP_S) * 1000);
-  const { numUpdatedRows } = await transaction
-    .updateTable('credentials')
-    .set({ replaced_by: fresh.id, expires_at: new Date(end).toISOString() })
-    .where('id', '=', id)
-    .where('replaced_by', 'is', null)
-    .executeTakeFirst();
-  // Two at once: the second waits here, and finds that it came too late.
-  if (numUpdatedRows === 0n) {
-    throw new HttpProblem(409, 'already-rotated', 'Another key has taken its place already.');
-  }
-  await recordAudit(transaction, clock, {
-    ...actor,
-    type: 'TokenRotatedEvent',
-    ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
-    subjectId: id,
-    data: { kind: row.kind, label: row.label, replaced_by: fresh.id },
-  });
-  return fresh;
 }
 
 /** A key that only reads is not for making, renewing and ending keys. */
@@ -212,7 +129,10 @@ async function bindingOf(
   if (wanted === undefined) return principal.tenantId;
   if (wanted === null) {
     if (principal.tenantId === null) return null;
-    throw invalid('tenant', 'A credential of a tenant cannot make one that is not bound to it.');
+    throw invalidField(
+      'tenant',
+      'A credential of a tenant cannot make one that is not bound to it.',
+    );
   }
   const tenant = await resolveTenant(db, wanted);
   const reachable =
@@ -235,12 +155,12 @@ async function scopesOf(
   const possible = await possibleScopes(db, principal, tenantId);
   if (wanted === undefined) {
     if (possible.length > 0) return possible;
-    throw invalid('scopes', 'Nothing could be done with such a key.');
+    throw invalidField('scopes', 'Nothing could be done with such a key.');
   }
   const instance: readonly Scope[] = INSTANCE_SCOPES;
   const foreign = wanted.find((scope) => instance.includes(scope) !== (tenantId === null));
   if (foreign !== undefined) {
-    throw invalid(
+    throw invalidField(
       'scopes',
       tenantId === null
         ? `A key without a tenant cannot have ${foreign}.`
@@ -249,7 +169,7 @@ async function scopesOf(
   }
   const beyond = wanted.find((scope) => !possible.includes(scope));
   if (beyond === undefined) return [...new Set(wanted)];
-  throw invalid('scopes', `You do not have ${beyond} yourself.`);
+  throw invalidField('scopes', `You do not have ${beyond} yourself.`);
 }
 
 /** What the caller may do there: of another tenant an administrator has what the role gives. */
@@ -273,19 +193,6 @@ async function roleIn(
   tenantId: string | null,
 ): Promise<Role | undefined> {
   return user === null ? undefined : roleOf(db, user, tenantId);
-}
-
-/** A key does not make one that outlives it; somebody signed in does. */
-export function lifeOf(
-  { credential }: Principal,
-  clock: Clock,
-  wanted: number | undefined,
-): { lifeMs: number; notAfter?: number } {
-  const lifeMs = wanted === undefined ? DEFAULT_LIFE_MS : wanted * 1000;
-  if (credential.kind === 'session') return { lifeMs };
-  const notAfter = Date.parse(credential.expires_at);
-  if (wanted === undefined || clock.now() + lifeMs <= notAfter) return { lifeMs, notAfter };
-  throw invalid('expires_in', 'A key cannot make one that lives longer than itself.');
 }
 
 /** @throws HttpProblem 404: missing and not yours are the same */
@@ -357,11 +264,4 @@ function toApiKey(
     expires_at: row.expires_at,
     replaced_by: row.replaced_by,
   };
-}
-
-function invalid(field: string, detail: string): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field,
-    detail,
-  });
 }

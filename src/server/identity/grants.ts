@@ -4,7 +4,7 @@ import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../domain/access-tokens
 import { parseScopes } from '../domain/scopes.ts';
 import { assertAllowed, resolveTenant } from '../domain/tenant-view.ts';
 import { checkToken, touchToken } from '../domain/tokens.ts';
-import { HttpProblem, OAuthProblem } from '../errors.ts';
+import { HttpProblem, invalidField, OAuthProblem } from '../errors.ts';
 import { pollDeviceCode, type DeviceCode, type DeviceCodeDeps } from './device-codes.ts';
 import {
   findUser,
@@ -40,10 +40,7 @@ export async function passwordGrant(
 ): Promise<TokenResponse> {
   const asked = request.scope === undefined ? undefined : knownScopes(request.scope);
   if (asked?.length === 0) {
-    throw new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-      field: 'scope',
-      detail: `Known scopes are ${SCOPES.join(', ')}.`,
-    });
+    throw invalidField('scope', `Known scopes are ${SCOPES.join(', ')}.`);
   }
   const user = await checkPassword(deps, { ...request, address: origin.address });
   const { tenant: ref } = request;

@@ -8,7 +8,7 @@ import type { Database } from '../db/sqlite.ts';
 import { recordAudit, type Actor } from '../domain/audit.ts';
 import type { RevocationDeps } from '../domain/mount-credentials.ts';
 import { finishRevocations, revokeMountCredentialsOf } from '../domain/mount-revocation.ts';
-import { HttpProblem } from '../errors.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
 import { ownSubjects } from './principal.ts';
 import { normalizeUsername } from './usernames.ts';
 import { lockUser } from './user-rows.ts';
@@ -204,8 +204,5 @@ function toMember(row: Member['user'] & Pick<Member, 'role' | 'created_at'>): Me
 }
 
 function unfit(detail: string): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field: 'user',
-    detail,
-  });
+  return invalidField('user', detail);
 }

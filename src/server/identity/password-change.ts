@@ -1,6 +1,6 @@
 import type { ChangePassword } from '../../api/contract/auth.ts';
 import { recordAudit } from '../domain/audit.ts';
-import { HttpProblem } from '../errors.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
 import type { Origin } from './grants.ts';
 import { assertGoodPassword } from './passwords.ts';
 import type { Principal } from './principal.ts';
@@ -61,9 +61,6 @@ async function assertKnown(
   } catch (error) {
     if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
     // A 401 would tell the client that it is not signed in.
-    throw new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-      field: 'current_password',
-      detail: 'This is not the password.',
-    });
+    throw invalidField('current_password', 'This is not the password.');
   }
 }

@@ -1,5 +1,5 @@
 import { USERNAME } from '../../api/contract/users.ts';
-import { HttpProblem } from '../errors.ts';
+import { invalidField } from '../errors.ts';
 
 /**
  * The one form of a user name, or undefined when it has none: compatibility characters become plain
@@ -15,9 +15,8 @@ export function normalizeUsername(text: string): string | undefined {
 export function requireUsername(text: string): string {
   const name = normalizeUsername(text);
   if (name !== undefined) return name;
-  throw new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field: 'username',
-    detail:
-      'A user name has 1 to 64 letters (a to z), digits and . _ @ + -, and begins and ends with a letter or digit.',
-  });
+  throw invalidField(
+    'username',
+    'A user name has 1 to 64 letters (a to z), digits and . _ @ + -, and begins and ends with a letter or digit.',
+  );
 }

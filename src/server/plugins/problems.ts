@@ -9,7 +9,7 @@ import type {
 } from 'fastify';
 import { PROBLEM_CONTENT_TYPE } from '../../api/contract/problem.ts';
 import { isDatabaseFull, isDatabaseUnavailable, isUnstorableText } from '../db/database-errors.ts';
-import { HttpProblem } from '../errors.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
 import { StorageError } from '../storage/provider.ts';
 import { InvalidFieldError } from './validation.ts';
 
@@ -50,11 +50,7 @@ const FRAMEWORK: Record<number, readonly [code: string, title: string]> = {
 export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof InvalidFieldError) {
-    const { field, message } = error;
-    return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-      detail: message,
-      ...(field === '' ? {} : { field }),
-    });
+    return invalidField(error.field, error.message);
   }
   if (error instanceof StorageError) {
     return new HttpProblem(503, 'storage-unavailable', 'The object storage does not answer.', {

@@ -18,7 +18,7 @@ import { changeTenant, removeTenant, restoreTenant } from '../domain/tenant-chan
 import { setPolicy, type TenantPolicyDeps } from '../domain/tenant-policy.ts';
 import { listTenants, requireTenant, showTenant, type ShownTenant } from '../domain/tenant-view.ts';
 import { addTenant, type TenantDeps } from '../domain/tenants.ts';
-import { HttpProblem } from '../errors.ts';
+import { HttpProblem, invalidField } from '../errors.ts';
 import { actorOf, principalOf, type Guards } from '../plugins/authentication.ts';
 
 const Params = z.object({ tenant: z.string() });
@@ -131,8 +131,5 @@ function myRole(request: FastifyRequest): Pick<TenantDetail, 'my_role'> {
 }
 
 function confirmationNeeded(): HttpProblem {
-  return new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-    field: 'confirm',
-    detail: "It needs the tenant's slug as confirmation.",
-  });
+  return invalidField('confirm', "It needs the tenant's slug as confirmation.");
 }

@@ -10,14 +10,13 @@ import {
   type User,
   type UserList,
 } from '../../api/contract/users.ts';
+import { listUsers, showUser } from '../identity/user-list.ts';
 import {
   activateUser,
   addUser,
   changeUser,
   deactivateUser,
-  listUsers,
   resetPassword,
-  showUser,
   type UserDeps,
 } from '../identity/users.ts';
 import type { Caller } from '../identity/user-rows.ts';

@@ -11,7 +11,7 @@ import type { Schema } from '../../db/schema.ts';
 import type { Database } from '../../db/sqlite.ts';
 import { isUniqueViolation } from '../../db/database-errors.ts';
 import { recordAudit, type Actor } from '../../domain/audit.ts';
-import { HttpProblem } from '../../errors.ts';
+import { HttpProblem, invalidField } from '../../errors.ts';
 import { endSession } from '../session-end.ts';
 import type { IssuerRow } from './id-token.ts';
 import { discover, type ProviderKeys } from './provider.ts';
@@ -82,10 +82,10 @@ async function lookAt(
   const url = URL.parse(text);
   const plain = url?.search === '' && url.hash === '' && url.username === '' && url.password === '';
   if (!plain || !isFitAddress(url)) {
-    throw new HttpProblem(422, 'invalid-field', 'A field of the request is not valid.', {
-      field: 'url',
-      detail: 'An issuer is an https address without query; http only on this machine itself.',
-    });
+    throw invalidField(
+      'url',
+      'An issuer is an https address without query; http only on this machine itself.',
+    );
   }
   const metadata = await discovered(text, allowPrivate);
   if (
