@@ -10,33 +10,39 @@ export function conflictsOf(all: readonly FileConflict[], path: string): FileCon
   return all.filter((each) => each.path === path || each.copy === path);
 }
 
+/** What is chosen, and which of it cannot be decided by one word. */
+export interface Choice {
+  chosen: FileConflict[];
+  /** Conflicts of files with several copies, left as they are. */
+  unclear: FileConflict[];
+}
+
 /**
  * The conflicts that paths name. A path that has none any more is no mistake, so that saying it
- * twice is as good as once.
+ * twice is as good as once. Of several copies of one file `newer` means the newest of all, and `both`
+ * keeps them all; `local` and `cloud` would mean several versions: of `all` these are left.
  *
- * @throws AbortError `no-conflict` (2) for a path that is nothing, `several-conflicts` (2) where
- * `local` and `cloud` would mean several versions
+ * @throws AbortError `no-conflict` (2) for a path that is nothing, `several-conflicts` (2)
  */
 export async function chosenConflicts(
   root: string,
   all: readonly FileConflict[],
   paths: readonly string[] | 'all',
   keep: string,
-): Promise<FileConflict[]> {
+): Promise<Choice> {
+  const isClear = keep === 'both' || keep === 'newer';
   if (paths === 'all') {
-    // One choice for several copies of one file would be several choices.
-    if (keep === 'both') return [...all];
-    for (const { path } of all) refuseSeveral(conflictsOf(all, path), path);
-    return [...all];
+    const unclear = isClear ? [] : all.filter(({ path }) => conflictsOf(all, path).length > 1);
+    return { chosen: all.filter((each) => !unclear.includes(each)), unclear };
   }
   const chosen = new Set<FileConflict>();
   for (const path of paths) {
     const found = conflictsOf(all, path);
     if (found.length === 0 && !(await isKnown(root, path))) throw noConflict(path);
-    if (keep !== 'both') refuseSeveral(found, path);
+    if (!isClear) refuseSeveral(found, path);
     for (const each of found) chosen.add(each);
   }
-  return [...chosen];
+  return { chosen: [...chosen], unclear: [] };
 }
 
 export function noConflict(path: string): AbortError {

@@ -54,6 +54,15 @@ export async function listConflicts(
     .sort((a, b) => Number(b.open) - Number(a.open) || (a.copy < b.copy ? -1 : 1));
 }
 
+/** The same two files as they are now; undefined when one of them is gone. */
+export async function lookAgain(
+  root: string,
+  { path, copy, open, since: at, sides }: FileConflict,
+): Promise<FileConflict | undefined> {
+  const kept = sides.local.path === path ? 'local' : 'cloud';
+  return lookAt(root, { path, copy, kept, open, at });
+}
+
 async function lookAt(
   root: string,
   { path, copy, kept, open, at }: OpenConflict,

@@ -6,7 +6,7 @@ import type { S3Client } from '../s3/client.ts';
 import { moveAside, nameAside, putBack } from './aside.ts';
 import { mustBeKnown } from './check.ts';
 import { chosenConflicts } from './choose-conflicts.ts';
-import { listConflicts, type FileConflict } from './conflict-list.ts';
+import { listConflicts, lookAgain, type FileConflict } from './conflict-list.ts';
 import { hashStable } from './local-file.ts';
 import { keptPath, machineName, originalOfConflict } from './names.ts';
 import { Bucket } from './follow-bucket.ts';
@@ -70,9 +70,9 @@ export async function resolveConflicts(
     const { root } = run.pair;
     const openBefore = new Map(memory.openConflicts.map((each) => [each.copy, each]));
     const all = await listConflicts(root, memory.openConflicts, gitignore === true);
-    const chosen = await chosenConflicts(root, all, paths, keep);
+    const { chosen, unclear } = await chosenConflicts(root, all, paths, keep);
     const resolved: Resolved[] = [];
-    const problems: Problem[] = [];
+    const problems: Problem[] = unclear.map(severalCopies);
     const bucket = new Bucket(run, request);
     for (const conflict of chosen) {
       try {
@@ -99,6 +99,11 @@ interface Worked {
   result: ResolveResult;
 }
 
+function severalCopies({ path, copy }: FileConflict): Problem {
+  const why = `${path} has several copies; name the one that is meant, such as ${copy}`;
+  return problemOf(path, new PathProblem('failed', why));
+}
+
 async function resolveOne(
   run: RunContext,
   conflict: FileConflict,
@@ -111,7 +116,7 @@ async function resolveOne(
     run.activity.add({ type: 'resolved', path, copy, kept: 'both', other, changes, ...was });
     return { path, copy, kept: 'both', other, synced: await bucket.follow(other, copy) };
   }
-  const kept = keep === 'newer' ? newerOf(conflict) : keep;
+  const kept = keep === 'newer' ? await newerOf(run.pair.root, conflict) : keep;
   const inPlace = sides[kept].path === path;
   const done = inPlace ? await discard(run, copy) : await giveName(run, path, copy);
   run.activity.add({ type: 'resolved', path, copy, kept, other: null, ...done, ...was });
@@ -119,8 +124,12 @@ async function resolveOne(
   return { path, copy, kept, other: null, synced };
 }
 
-function newerOf({ path, newer }: FileConflict): 'local' | 'cloud' {
-  if (newer !== null) return newer;
+/** Another copy of the file may have taken its name since it was listed, and so the newest is left. */
+async function newerOf(root: string, conflict: FileConflict): Promise<'local' | 'cloud'> {
+  const { path } = conflict;
+  const now = await lookAgain(root, conflict);
+  if (now === undefined) throw changedMeanwhile(path);
+  if (now.newer !== null) return now.newer;
   throw new PathProblem('failed', `both versions of ${path} are of the same time; choose one`);
 }
 

@@ -154,6 +154,43 @@ describe('a conflict', () => {
     expect((await resolve(laptop, 'local', [copy])).resolved).toHaveLength(1);
   });
 
+  it.each([
+    ['the first copy', [3_000_000_000, 2_500_000_000, 1_000_000_000], 'agreed\nmine\n'],
+    ['the last copy', [2_500_000_000, 3_000_000_000, 1_000_000_000], 'a third one\n'],
+    ['the file', [2_000_000_000, 2_500_000_000, 3_000_000_000], 'agreed\ntheirs\n'],
+  ] as const)('of several copies newer leaves the newest: %s', async (_what, times, newest) => {
+    const laptop = await inConflict();
+    const [{ copy: first } = { copy: '' }] = await conflictsOn(laptop);
+    const last = first.replace(' 1)', ' 2)');
+    await laptop.write(last, 'a third one\n');
+    for (const [index, name] of [first, last, 'n.md'].entries()) {
+      await utimes(join(laptop.root, name), times[index]!, times[index]!);
+    }
+    const result = await resolve(laptop, 'newer', 'all');
+    expect(result).toMatchObject({ problems: [], openConflicts: 0 });
+    expect(result.resolved).toHaveLength(2);
+    expect(await laptop.read('n.md')).toBe(newest);
+    expect([...(await laptop.trash()), newest].toSorted()).toEqual(
+      expect.arrayContaining(['a third one\n', 'agreed\nmine\n', 'agreed\ntheirs\n']),
+    );
+    expect(await laptop.sync()).toMatchObject({ exitCode: 0 });
+    expect(await bucket.objects()).toEqual(await laptop.files());
+    expect((await laptop.files()).size).toBe(2);
+  });
+
+  it('of several copies is left by --all where one word would mean several versions', async () => {
+    const laptop = await inConflict();
+    const [{ copy } = { copy: '' }] = await conflictsOn(laptop);
+    await laptop.write(copy.replace(' 1)', ' 2)'), 'another');
+    await laptop.write(`other (conflict laptop 2026-11-22 1).md`, 'y');
+    const before = await laptop.read('n.md');
+    const result = await resolve(laptop, 'cloud', 'all');
+    expect(result).toMatchObject({ exitCode: 3, openConflicts: 1 });
+    expect(result.resolved.map(({ path }) => path)).toEqual(['other.md']);
+    expect(result.problems.map(({ path }) => path)).toEqual(['n.md', 'n.md']);
+    expect(await laptop.read('n.md')).toBe(before);
+  });
+
   it('resolved is on record, with where the other version lies', async () => {
     const laptop = await inConflict();
     await resolve(laptop, 'local');
