@@ -56,7 +56,7 @@ export async function listMountCredentials(
   tenant: Tenant,
   own: ReadonlySet<string>,
 ): Promise<MountCredentialList> {
-  const rows = await active(deps, tenant).execute();
+  const rows = await active(deps, tenant);
   return {
     credentials: rows.map((row) => ({
       id: row.id,
@@ -78,16 +78,20 @@ export async function listMountCredentials(
 
 /** Neither revoked nor expired, newest first. */
 export function active({ db, clock }: Pick<MountCredentialDeps, 'db' | 'clock'>, tenant: Tenant) {
-  const now = new Date(clock.now()).toISOString();
-  return db
+  return activeOf(db, { tenant: tenant.id, now: new Date(clock.now()).toISOString() });
+}
+
+const activeOf = prepare(['tenant', 'now'], (db, { tenant, now }) =>
+  db
     .selectFrom('tenant_mount_credentials')
-    .selectAll()
-    .where('tenant_id', '=', tenant.id)
+    .select(['id', 'access_key', 'description', 'permission', 'prefix', 'source_ips'])
+    .select(['created_by', 'created_at', 'expires_at', 'confirmed_at', 'last_used_at', 'replaces'])
+    .where('tenant_id', '=', tenant)
     .where('revoked_at', 'is', null)
     .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
     .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc');
-}
+    .orderBy('id', 'desc'),
+);
 
 /**
  * The client says that it uses the key: the first time is recorded, later ones are a heartbeat.

@@ -33,7 +33,7 @@ export async function rotateMountCredential(
     recheck: (scope: Scope, transaction: Transaction<Schema>) => Promise<void>;
   },
 ): Promise<MountCredentialWithSecret> {
-  const rows = await active(deps, tenant).execute();
+  const rows = await active(deps, tenant);
   const old = rows.find((row) => row.id === id);
   if (old === undefined) throw noSuchCredential();
   if (!own(old.created_by)) {

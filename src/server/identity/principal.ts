@@ -226,9 +226,8 @@ export async function ownSubjects(
   db: Kysely<Schema>,
   who: { userId: string } | { credentialId: string },
 ): Promise<ReadonlySet<string>> {
-  const keys = db.selectFrom('credentials').select('id');
   if ('userId' in who) {
-    const rows = await keys.where('owner_id', '=', who.userId).execute();
+    const rows = await keysOfUser(db, { user: who.userId });
     return new Set([`user:${who.userId}`, ...rows.map(({ id }) => `credential:${id}`)]);
   }
   const { credentialId } = who;
@@ -238,12 +237,18 @@ export async function ownSubjects(
     .where('id', '=', credentialId)
     .executeTakeFirst();
   const family = own?.family ?? credentialId;
-  const rows = await keys
+  const rows = await db
+    .selectFrom('credentials')
+    .select('id')
     .where((where) => where.or([where('family', '=', family), where('id', '=', family)]))
     .where('owner_id', 'is', null)
     .execute();
   return new Set([credentialId, ...rows.map(({ id }) => id)].map((id) => `credential:${id}`));
 }
+
+const keysOfUser = prepare(['user'], (db, { user }) =>
+  db.selectFrom('credentials').select('id').where('owner_id', '=', user),
+);
 
 /** The same for whoever makes a request. */
 export function subjectsOf(db: Kysely<Schema>, principal: Principal): Promise<ReadonlySet<string>> {

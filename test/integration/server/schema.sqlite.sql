@@ -72,7 +72,7 @@ CREATE INDEX "tenant_mount_credentials_confirm" on "tenant_mount_credentials" ("
 
 CREATE INDEX "tenant_mount_credentials_expiry" on "tenant_mount_credentials" ("expires_at") where revoked_at IS NULL AND expires_at IS NOT NULL;
 
-CREATE INDEX "tenant_mount_credentials_in_force" on "tenant_mount_credentials" ("tenant_id", "created_at", "expires_at", "provider_status", "revoked_at") where revoked_at IS NULL;
+CREATE INDEX "tenant_mount_credentials_in_force" on "tenant_mount_credentials" ("tenant_id", "created_at", "id", "expires_at", "provider_status", "revoked_at") where revoked_at IS NULL;
 
 CREATE INDEX "tenant_mount_credentials_owed" on "tenant_mount_credentials" ("revoked_at") where revoked_at IS NOT NULL AND tigris_deletion_status <> 'completed';
 

@@ -30,12 +30,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .column('id')
     .where(sql<boolean>`status = 'purging'`)
     .execute();
-  // All that `mountInfo` and the look at every tenant's keys need, without the keys that ended;
-  // SQLite reads the row after all unless the index also has what is always null.
+  // Without the keys that ended: the order of the list, and all that `mountInfo` and the look at every
+  // tenant's keys need. SQLite reads the row after all unless what is always null is in it too.
   await db.schema
     .createIndex('tenant_mount_credentials_in_force')
     .on('tenant_mount_credentials')
-    .columns(['tenant_id', 'created_at', 'expires_at', 'provider_status', 'revoked_at'])
+    .columns(['tenant_id', 'created_at', 'id', 'expires_at', 'provider_status', 'revoked_at'])
     .where(sql<boolean>`revoked_at IS NULL`)
     .execute();
 }
