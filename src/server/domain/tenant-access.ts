@@ -56,10 +56,15 @@ export class TenantAccess {
     this.#deps = deps;
   }
 
-  /** @throws StorageError; what was not done then is seen as `pending`, and is left to `applyAll` */
-  async apply(tenantId: string): Promise<void> {
+  /**
+   * What was not done when it ends is seen as `pending`, and is left to `applyAll`.
+   *
+   * @param until no further key is set then, in milliseconds since the epoch
+   * @throws StorageError
+   */
+  async apply(tenantId: string, until = Infinity): Promise<void> {
     const before = this.#passes.get(tenantId) ?? Promise.resolve();
-    const pass = before.catch(() => undefined).then(() => this.#pass(tenantId));
+    const pass = before.catch(() => undefined).then(() => this.#pass(tenantId, until));
     this.#passes.set(tenantId, pass);
     try {
       await pass;
@@ -96,8 +101,8 @@ export class TenantAccess {
     }
   }
 
-  async #pass(tenantId: string): Promise<void> {
-    const { db } = this.#deps;
+  async #pass(tenantId: string, until: number): Promise<void> {
+    const { db, clock } = this.#deps;
     // Until nothing differs: policy and keys may change meanwhile, and whoever is last looks again.
     for (;;) {
       const tenant = await findTenant(db, tenantId);
@@ -111,7 +116,10 @@ export class TenantAccess {
         .where('provider_status', '<>', wanted)
         .execute();
       if (rows.length === 0) return;
-      for (const row of rows) await this.#set(row, wanted);
+      for (const row of rows) {
+        if (clock.now() >= until) return;
+        await this.#set(row, wanted);
+      }
     }
   }
 

@@ -8,6 +8,9 @@ import { mayUseBucket, requireTenant, showTenant, type ShownTenant } from './ten
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
 
+/** How long a request waits for the keys of a tenant to be set, in milliseconds. */
+const WAIT_MS = 8000;
+
 export interface TenantPolicyDeps {
   db: Database;
   clock: Clock;
@@ -63,7 +66,7 @@ export async function enforceAccess(deps: TenantPolicyDeps, id: string): Promise
     bus.publish(id, [{ type: 'policy-changed', policy }]).catch(() => undefined);
   // A watcher that is told of its return should find its key working.
   if (policy === 'denied') await announce();
-  await access.apply(id).catch(() => undefined);
+  await access.apply(id, clock.now() + WAIT_MS).catch(() => undefined);
   if (policy === 'allowed') await announce();
   return showTenant(db, clock, await requireTenant(db, id));
 }

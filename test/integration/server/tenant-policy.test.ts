@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
 import type { MountCredentialWithSecret } from '../../../src/api/contract/mount.ts';
+import type { Clock } from '../../../src/platform/clock.ts';
+import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { readEvents } from '../../support/event-reader.ts';
 import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
@@ -13,9 +15,10 @@ beforeEach(() => {
   trouble = () => undefined;
 });
 
-async function start() {
+async function start({ clock }: { clock?: Clock } = {}) {
   const server = await startTestServer({
     tenants: ['acme'],
+    ...(clock === undefined ? {} : { clock }),
     wrapStorage: (storage) => withTrouble(storage, (...at) => trouble(...at)),
   });
   onTestFinished(() => server.close());
@@ -113,6 +116,19 @@ describe('denying a tenant', () => {
       for (const key of keys) expect(await opens(server, key)).toBe(false);
     },
   );
+
+  it('with more keys than the storage sets in time: says how many are left, and is finished later', async () => {
+    const clock = adjustableClock();
+    const { server, admin, acme, set } = await start({ clock });
+    for (let key = 1; key <= 4; key += 1) await acme.createMountCredential({});
+    trouble = (method, when) => {
+      if (method === 'setAccessKeyActive' && when === 'after') clock.advance(5000);
+    };
+    expect((await set('denied')).keys).toEqual({ active: 0, inactive: 2, pending: 2 });
+    trouble = () => undefined;
+    await server.server.upkeep();
+    expect((await admin.showTenant('acme')).keys).toEqual({ active: 0, inactive: 4, pending: 0 });
+  });
 
   it('and allowing at the same time end as the last one says, here and at the storage', async () => {
     const { server, admin, acme, set } = await start();
