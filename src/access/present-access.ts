@@ -20,7 +20,7 @@ export const SESSIONS: View<AuthSession> = {
     ...fieldsNamed('created_at', 'last_used_at', 'expires_at'),
   },
   columns: [
-    { title: 'ID', show: shortId },
+    { title: 'ID', show: shortId, whole: true },
     { key: 'device', title: 'DEVICE' },
     { key: 'address', title: 'FROM' },
     { key: 'tenant', title: 'TENANT' },
@@ -45,11 +45,11 @@ export const API_KEYS: View<ApiKey> = {
     ...fieldsNamed('created_at', 'expires_at', 'last_used_at', 'replaced_by'),
   },
   columns: [
-    { title: 'ID', show: shortId },
+    { title: 'ID', show: shortId, whole: true },
     { key: 'label', title: 'LABEL' },
     { key: 'key', title: 'KEY', ifRoom: true },
     { key: 'tenant', title: 'TENANT', ifRoom: true },
-    { key: 'scopes', title: 'SCOPES' },
+    { key: 'scopes', title: 'SCOPES', ifRoom: true },
     { title: 'ENDS', show: ({ expires_at: time }) => shortDate(time) },
     { title: 'LAST USED', show: ({ last_used_at: time }) => shortTime(time ?? 'never') },
   ],
@@ -63,7 +63,7 @@ export const CREDENTIALS: View<ListedCredential> = {
     ...fieldsNamed('source_ips'),
   },
   columns: [
-    { title: 'ID', show: shortId },
+    { title: 'ID', show: shortId, whole: true },
     { key: 'description', title: 'FOR' },
     { title: 'MAY', show: ({ permission }) => (permission === 'rw' ? 'write' : 'read') },
     { key: 'expires_at', title: 'ENDS' },

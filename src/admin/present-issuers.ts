@@ -28,11 +28,11 @@ export function presentAddedIssuer(issuer: Issuer, out: Output): string {
   return `${title}\n${fieldsOf(issuer)}\n\n${next}`;
 }
 
-export function presentIssuer(issuer: ShownIssuer): string {
+export function presentIssuer(issuer: ShownIssuer, out: Output): string {
   const { identities } = issuer;
   if (identities.length === 0) return `${fieldsOf(issuer)}\n\nNobody of it is known here yet.`;
   const { rows, columns } = toTable(IDENTITIES, identities);
-  return `${fieldsOf(issuer)}\n\n${formatTable(rows, columns)}`;
+  return `${fieldsOf(issuer)}\n\n${formatTable(rows, columns, out.tableWidth)}`;
 }
 
 const IDENTITIES: View<Identity> = {

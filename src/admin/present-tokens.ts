@@ -10,11 +10,11 @@ export const TOKENS: View<AdminToken> = {
     ...(['current', 'created_at', 'last_used_at', 'expires_at', 'replaced_by'] as const),
   ),
   columns: [
-    { key: 'id', title: 'ID' },
+    { key: 'id', title: 'ID', whole: true },
     { key: 'label', title: 'LABEL' },
     { title: 'FOR', show: ({ tenant }) => tenant ?? 'the server' },
     { key: 'last4', title: 'LAST 4', ifRoom: true },
-    { title: 'LAST USED', show: (token) => shortTime(token.last_used_at ?? 'never') },
+    { title: 'LAST USED', show: (token) => shortTime(token.last_used_at ?? 'never'), ifRoom: true },
     { title: 'UNTIL', show: untilWhen },
   ],
   empty: 'There is no token.',

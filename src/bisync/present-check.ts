@@ -1,10 +1,11 @@
-import { count } from '../output/format.ts';
+import { count, wrap } from '../output/format.ts';
+import type { Output } from '../output/output.ts';
 import type { CheckResult } from './check.ts';
 
 const LISTED = 20;
 
 /** Whether both sides are equal, and what is not. */
-export function presentCheck(result: CheckResult): string {
+export function presentCheck(result: CheckResult, out: Output): string {
   const { equal, different, onlyLocal, onlyRemote, skipped } = result;
   const groups = [
     group('Different', different),
@@ -18,7 +19,7 @@ export function presentCheck(result: CheckResult): string {
     total === 0
       ? `Equal: ${count(equal, 'file')} in ${where}.`
       : `${count(total, 'difference')} between ${where}; ${count(equal, 'file')} equal.`;
-  return [head, ...groups].join('\n');
+  return [wrap(head, out.tableWidth, '  '), ...groups].join('\n');
 }
 
 function group(title: string, paths: readonly string[]): string[] {

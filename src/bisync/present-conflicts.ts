@@ -18,7 +18,7 @@ export function presentConflicts({ root, conflicts }: ConflictList, out: Output)
   const columns = [
     { key: 'path', title: 'FILE' },
     { key: 'state', title: 'STATE' },
-    { key: 'machine', title: 'MET BY' },
+    { key: 'machine', title: 'MET BY', ifRoom: true },
     { key: 'local', title: 'LOCAL' },
     { key: 'cloud', title: 'CLOUD' },
   ];

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { wrap } from './format.ts';
 
 export type Cell = string | number | boolean | null | undefined;
 export type Row = Record<string, Cell>;
@@ -9,6 +10,8 @@ export interface Column {
   align?: 'left' | 'right';
   /** Left out where the table would be cut otherwise, the last such column first. */
   ifRoom?: boolean;
+  /** To be copied, so half of it is of no use: cut only when nothing else is left. */
+  whole?: boolean;
 }
 
 /** Width of a text on a terminal, near enough: code points, wide East Asian ones and emoji as two. */
@@ -52,7 +55,7 @@ export function formatTable(rows: readonly Row[], columns: readonly Column[], wi
     const spare = columns.findLastIndex(({ ifRoom }) => ifRoom === true);
     if (spare >= 0) return formatTable(rows, columns.toSpliced(spare, 1), width);
   }
-  shrinkToFit(widths, cells, width);
+  shrinkToFit(widths, cells, { width, columns });
   const line = (texts: readonly string[]): string =>
     texts
       .map((text, index) => pad(text, widths[index] ?? 0, columns[index]?.align ?? 'left'))
@@ -70,12 +73,18 @@ export function formatTsv(rows: readonly Row[], columns: readonly Column[]): str
   ].join('\n');
 }
 
-/** `label  value` lines, labels aligned; rows without a value are left out. */
-export function formatFields(fields: readonly (readonly [string, Cell])[]): string {
+/** `label  value` lines, labels aligned; rows without a value are left out, long ones broken. */
+export function formatFields(
+  fields: readonly (readonly [string, Cell])[],
+  lineWidth = Infinity,
+): string {
   const shown = fields.filter(([, value]) => value !== undefined && value !== null && value !== '');
   const width = Math.max(0, ...shown.map(([label]) => textWidth(label)));
   return shown
-    .map(([label, value]) => `${pad(label, width, 'left')}  ${cellText(value)}`)
+    .map(([label, value]) => {
+      const lines = wrap(cellText(value), lineWidth - width - 2);
+      return `${pad(label, width, 'left')}  ${lines.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`;
+    })
     .join('\n');
 }
 
@@ -93,9 +102,14 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
  * Takes from the widest column first, down to eight characters each, to five where that is not enough; from numbers and times only
  * when nothing else is left, for half of one tells nothing.
  */
-function shrinkToFit(widths: number[], cells: readonly (readonly string[])[], width: number): void {
-  const rigid = widths.map((_, index) =>
-    cells.every((line) => NUMBER_OR_TIME.test(line[index] ?? '')),
+function shrinkToFit(
+  widths: number[],
+  cells: readonly (readonly string[])[],
+  { width, columns }: { width: number; columns: readonly Column[] },
+): void {
+  const rigid = columns.map(
+    ({ whole = false }, index) =>
+      whole || cells.every((line) => NUMBER_OR_TIME.test(line[index] ?? '')),
   );
   const floors = [
     { floor: 16, all: false },

@@ -20,6 +20,8 @@ interface ViewColumn<T> {
   align?: 'left' | 'right';
   /** Left out where the table would be cut otherwise, the last such column first. */
   ifRoom?: boolean;
+  /** To be copied: cut only when nothing else is left. */
+  whole?: boolean;
   /** A field; a time of one is shortened. */
   key?: string;
   /** What people see in place of the field. */
@@ -51,9 +53,11 @@ export function tsvColumns<T>({ fields }: View<T>): Column[] {
 
 /** Rows and columns for people. */
 export function toTable<T>(view: View<T>, items: readonly T[]): { rows: Row[]; columns: Column[] } {
-  const columns = view.columns.map(({ title, align = 'left', ifRoom = false }, index) => {
-    return { key: String(index), title, align, ifRoom };
-  });
+  const columns = view.columns.map(
+    ({ title, align = 'left', ifRoom = false, whole = false }, index) => {
+      return { key: String(index), title, align, ifRoom, whole };
+    },
+  );
   const rows = items.map((item) =>
     Object.fromEntries(view.columns.map((column, index) => [index, cellOf(view, column, item)])),
   );

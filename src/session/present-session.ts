@@ -104,11 +104,11 @@ const SECRETS: Record<WhoAmI['secrets'], string | null> = {
   none: null,
 };
 
-export function presentWhoAmI(result: WhoAmI): string {
+export function presentWhoAmI(result: WhoAmI, out: Output): string {
   const { credential } = result;
   const ends = credential.expires_at.slice(0, 16).replace('T', ' ');
   const unused = credential.kind === 'session' ? ' unless it is used' : '';
-  return formatFields([
+  const fields = [
     ['Account', accountText(result.account)],
     ['Name', result.user?.display_name],
     ['Role', result.role],
@@ -120,5 +120,6 @@ export function presentWhoAmI(result: WhoAmI): string {
     ['Allowed', result.scopes.join(', ')],
     ['Bucket', result.bucket],
     ['Secrets', SECRETS[result.secrets]],
-  ]);
+  ] as const;
+  return formatFields(fields, out.tableWidth);
 }

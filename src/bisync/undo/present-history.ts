@@ -1,4 +1,4 @@
-import { count, formatBytes, shellWord } from '../../output/format.ts';
+import { count, formatBytes, shellWord, wrap } from '../../output/format.ts';
 import type { Output } from '../../output/output.ts';
 import { formatTable } from '../../output/table.ts';
 import { fieldsNamed, toTable, type View } from '../../output/view.ts';
@@ -14,7 +14,7 @@ export const VERSIONS: View<HistoryEntry> = {
   columns: [
     { title: 'TIME', show: ({ at }) => localTime(at) },
     { title: 'WHAT', key: 'what' },
-    { title: 'BY', key: 'by' },
+    { title: 'BY', key: 'by', ifRoom: true },
     { title: 'SIZE', align: 'right', show: ({ size }) => (size === null ? '' : formatBytes(size)) },
     { title: 'VERSION', key: 'id' },
   ],
@@ -24,10 +24,10 @@ export const VERSIONS: View<HistoryEntry> = {
 export const TRASH_FILES: View<TrashFile> = {
   fields: fieldsNamed('at', 'path', 'size', 'id', 'file'),
   columns: [
-    { title: 'TIME', show: ({ at }) => localTime(at) },
+    { title: 'TIME', show: ({ at }) => localTime(at), ifRoom: true },
     { title: 'FILE', key: 'path' },
     { title: 'SIZE', align: 'right', show: ({ size }) => formatBytes(size) },
-    { title: 'VERSION', key: 'id' },
+    { title: 'VERSION', key: 'id', whole: true },
   ],
   empty: 'The trash is empty.',
 };
@@ -58,7 +58,9 @@ export function presentHistory({ path, entries, withoutCloud }: History, out: Ou
     const { rows, columns } = toTable(VERSIONS, entries);
     lines.push(formatTable(rows, columns, out.tableWidth));
     for (const { snapshots, at } of entries) {
-      if (snapshots.length > 0) lines.push(`In snapshot ${snapshots.join(', ')}: ${localTime(at)}`);
+      if (snapshots.length === 0) continue;
+      const names = `In snapshot ${snapshots.join(', ')}: ${localTime(at)}`;
+      lines.push(wrap(names, out.tableWidth, '  '));
     }
     if (entries.some(({ id }) => id !== null)) {
       lines.push('', `Have one back: cloud restore ${shellWord(path)} --version VERSION`);
@@ -79,7 +81,7 @@ export function presentTrash({ files, total, bounds }: TrashList, out: Output): 
   return [
     formatTable(rows, columns, out.tableWidth),
     '',
-    sum,
+    wrap(sum, out.tableWidth),
     'Have one back: cloud trash restore FILE [--version VERSION]',
   ].join('\n');
 }

@@ -1,4 +1,5 @@
-import { count, formatBytes } from '../../output/format.ts';
+import { count, formatBytes, wrap } from '../../output/format.ts';
+import type { Output } from '../../output/output.ts';
 import { fieldsNamed, type View } from '../../output/view.ts';
 import { localTime } from '../present-activity.ts';
 import type { Brought, BroughtAll } from './bring-all.ts';
@@ -9,16 +10,14 @@ import type { UndoResult } from './undo-run.ts';
 /** At most so many paths of a kind are listed; the JSON has all of them. */
 const LISTED = 20;
 
-export function presentUndo(result: UndoResult): string {
+export function presentUndo(result: UndoResult, out: Output): string {
   const { run, dryRun, runId, openConflicts } = result;
   const what = `${run.command ?? 'what was moved'} of ${localTime(run.at)}`;
   const nothing = result.done.length === 0;
-  const lines = [
-    nothing
-      ? `Nothing of ${what} ${dryRun ? 'would be' : 'was'} taken back.`
-      : `${dryRun ? 'This would take back' : 'Taken back:'} ${what}, on both sides:`,
-    ...outcome(result),
-  ];
+  const head = nothing
+    ? `Nothing of ${what} ${dryRun ? 'would be' : 'was'} taken back.`
+    : `${dryRun ? 'This would take back' : 'Taken back:'} ${what}, on both sides:`;
+  const lines = [wrap(head, out.tableWidth), ...outcome(result)];
   if (openConflicts > 0) lines.push('', 'Conflicts wait for a choice: cloud conflicts list');
   if (runId !== null && !nothing)
     lines.push('', `This can be taken back too: cloud undo ${tail(runId)}`);

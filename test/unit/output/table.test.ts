@@ -55,6 +55,28 @@ test('what is only for wide terminals goes, the last first, before anything is c
   expect(formatTable([row], all, 20)).toContain(row.id);
 });
 
+test('what is to be copied is whole as long as something else can be cut', () => {
+  const row = { label: 'x'.repeat(20), id: '20261126T014650548Z-ab12cd' };
+  const all = [
+    { key: 'label', title: 'LABEL' },
+    { key: 'id', title: 'ID', whole: true },
+  ];
+  expect(formatTable([row], all, 40)).toContain(`…  ${row.id}`);
+  expect(textWidth(formatTable([row], all, 20).split('\n')[1] ?? '')).toBe(20);
+});
+
+test('a long value goes on below itself', () => {
+  const fields = [
+    ['Secrets', 'in a file that only you can read'],
+    ['At', 'http://127.0.0.1:8787/a/long/address'],
+  ] as const;
+  expect(formatFields(fields, 30).split('\n')).toEqual([
+    'Secrets  in a file that only',
+    '         you can read',
+    'At       http://127.0.0.1:8787/a/long/address',
+  ]);
+});
+
 test('wide characters count as two, combining ones as none', () => {
   expect(textWidth('日本')).toBe(4);
   expect(textWidth('e\u0301')).toBe(1);
