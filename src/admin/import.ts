@@ -6,8 +6,16 @@ import { createTenant } from './tenants.ts';
 import { createToken } from './tokens.ts';
 import { createUser } from './users.ts';
 
-type Client = ImportReads &
-  Pick<ApiClient, 'createTenant' | 'createUser' | 'addMember' | 'createAdminToken'>;
+type ImportWrites = Pick<
+  ApiClient,
+  'createTenant' | 'createUser' | 'addMember' | 'createAdminToken'
+>;
+
+export interface ImportClients {
+  reads: ImportReads;
+  /** Is not interrupted: the answer to what was made may hold a secret that nobody gets again. */
+  writes: ImportWrites;
+}
 
 export interface ImportEnd {
   /** In the order of the lines, as far as it came. */
@@ -23,13 +31,13 @@ export interface ImportEnd {
  * @throws AbortError `import-unreadable`, `import-invalid` (2), before anything is made
  */
 export async function importFile(
-  client: Client,
+  { reads, writes }: ImportClients,
   path: string,
-  { dryRun }: { dryRun: boolean },
+  { dryRun, signal }: { dryRun: boolean; signal: AbortSignal },
 ): Promise<ImportEnd> {
   const { wishes, bad } = await readImport(path);
   assertNoneBad(path, bad);
-  const rows = await compareImport(client, wishes, bad);
+  const rows = await compareImport(reads, wishes, bad);
   assertNoneBad(path, bad);
   if (dryRun) return { rows: [...rows.values()], failure: undefined };
   const ended: Imported[] = [];
@@ -38,7 +46,8 @@ export async function importFile(
   let failure: Error | undefined;
   for (const [wish, row] of inOrder) {
     try {
-      ended.push(row.state === 'new' ? await make(client, wish, row) : row);
+      signal.throwIfAborted();
+      ended.push(row.state === 'new' ? await make(writes, wish, row) : row);
     } catch (error) {
       failure = atLine(row.line, error);
       break;
@@ -49,7 +58,7 @@ export async function importFile(
 
 const ORDER: readonly Wish['kind'][] = ['tenant', 'user', 'member', 'token'];
 
-async function make(client: Client, wish: Wish, row: Imported): Promise<Imported> {
+async function make(client: ImportWrites, wish: Wish, row: Imported): Promise<Imported> {
   const made = { ...row, state: 'made' as const };
   switch (wish.kind) {
     case 'tenant': {

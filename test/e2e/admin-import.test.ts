@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createApiClient } from '../../src/api/client.ts';
+import { importFile } from '../../src/admin/import.ts';
 import type { Imported } from '../../src/admin/import-compare.ts';
 import { runCloud, type CloudRun } from '../support/run-cloud.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -253,5 +255,34 @@ it('makes users with what they belong to, and shows each password once', async (
     '  Line 3: There is no tenant nobody, here or at the server.',
     '  Line 4: Line 1 asks for it already.',
     '  Line 4: The user ada is deactivated.',
+  ]);
+});
+
+it('interrupted, has the secret of each thing that it made', async () => {
+  const slugs = ['cut-one', 'cut-two'];
+  const file = await listed(
+    'cut.ndjson',
+    slugs.map((slug) => ({ tenant: { slug, name: 'Cut', issue_api_key: true } })),
+  );
+  const stop = new AbortController();
+  const token = () => Promise.resolve(server.adminToken);
+  const reads = createApiClient({ server: server.url, token, signal: stop.signal });
+  const writes = createApiClient({ server: server.url, token });
+  const making: typeof writes.createTenant = (body) => {
+    const made = writes.createTenant(body);
+    stop.abort(new Error('Ctrl-C'));
+    return made;
+  };
+  const { rows, failure } = await importFile(
+    { reads, writes: { ...writes, createTenant: making } },
+    join(server.dataFolder, file),
+    { dryRun: false, signal: stop.signal },
+  );
+  expect(failure?.message).toBe('Ctrl-C');
+  expect(rows).toMatchObject([{ name: 'cut-one', state: 'made' }]);
+  expect(rows[0]?.token).toMatch(/^cloud_key_/);
+  const { tenants } = await createApiClient({ server: server.url, token }).listTenants();
+  expect(tenants.map(({ slug }) => slug).filter((slug) => slugs.includes(slug))).toEqual([
+    'cut-one',
   ]);
 });

@@ -21,9 +21,12 @@ export default class AdminImport extends BaseCommand<typeof AdminImport> {
     const { openAdminClient } = await import('../../admin/admin-client.ts');
     const { importFile } = await import('../../admin/import.ts');
     const { printImport } = await import('../../admin/present-import.ts');
-    const client = await openAdminClient(this.host, this.flags, this.signal);
-    const dryRun = this.flags['dry-run'];
-    const { rows, failure } = await importFile(client, this.args.file, { dryRun });
+    const { host, flags, signal } = this;
+    const reads = await openAdminClient(host, flags, signal);
+    const writes = await openAdminClient(host, flags, new AbortController().signal);
+    const { rows, failure } = await importFile({ reads, writes }, this.args.file, {
+      ...{ dryRun: flags['dry-run'], signal },
+    });
     printImport(rows, this.out);
     if (failure !== undefined) throw failure;
   }
