@@ -18,7 +18,7 @@ import { seedTenants } from './server/seed.ts';
  * npm run bench:server [-- --seconds 5 --tenants 10,1000,100000 --soak 10]
  *
  * The built server as a process on core 0, on SQLite and on PostgreSQL (durable), beside a bare route
- * that only verifies the same token; clients, storage and PostgreSQL are on the other cores. `--soak`:
+ * that only verifies the same token; clients, storage and PostgreSQL are bound to no core. `--soak`:
  * so many minutes of mixed load on each, to see whether memory grows; without it there is none.
  */
 const { values: options } = parseArgs({
