@@ -29,7 +29,7 @@ export interface DeletionReport {
  * A call that we gave up on may still be carried out by the provider. Until an intent is this old
  * (milliseconds), its leftovers are removed but the row is kept and looked at again.
  */
-const SETTLED_AFTER_MS = 120_000;
+export const SETTLED_AFTER_MS = 120_000;
 
 /**
  * Removes what unfinished creations have left at the provider. Safe to run at any time; a provider
@@ -91,7 +91,11 @@ export async function deleteOwed(
   return report;
 }
 
-async function cleanUp(deps: RecoveryDeps, intent: Intent): Promise<void> {
+/**
+ * Removes what is there of it now. The row goes only when nothing more can turn up; until then it
+ * outlives even its tenant. The caller has taken the intent.
+ */
+export async function cleanUp(deps: RecoveryDeps, intent: Intent): Promise<void> {
   const { db, clock, storage, intents } = deps;
   if (intent.kind === 'tenant') {
     // The tenant's row comes with the transaction that deletes the intent: there is none.

@@ -8,9 +8,9 @@ import type { EventBus } from '../events/event-bus.ts';
 import type { StorageProvider } from '../storage/provider.ts';
 import { recordAudit, type Actor } from './audit.ts';
 import type { Intents } from './intents.ts';
-import { removeLeftovers } from './leftovers.ts';
 import { lockTenant } from './limits.ts';
 import { deleteAtProvider } from './mount-credentials.ts';
+import { cleanUp } from './recovery.ts';
 import { findTenant, requireTenant } from './tenant-view.ts';
 
 interface PurgeDeps {
@@ -125,7 +125,7 @@ export class Purges {
   }
 
   async #takeKeys(id: string): Promise<void> {
-    const { db, storage, intents } = this.#deps;
+    const { db, intents } = this.#deps;
     const owed = await db
       .selectFrom('tenant_mount_credentials')
       .selectAll()
@@ -137,15 +137,18 @@ export class Purges {
       const error = await deleteAtProvider(this.#deps, row);
       if (error !== undefined) throw new Error('The object storage did not delete a key.');
     }
+    const looked: string[] = [];
     for (const intent of (await intents.unfinished()).filter((each) => each.tenant_id === id)) {
       if (!(await intents.take(intent.id))) continue;
-      await removeLeftovers(storage, intent.id);
-      await intents.finish(db, intent.id);
+      // What may still turn up is not waited for: the intent stays, and later rounds look again.
+      await cleanUp(this.#deps, intent);
+      looked.push(intent.id);
     }
     const underWay = await db
       .selectFrom('provisioning_intents')
       .select('id')
       .where('tenant_id', '=', id)
+      .$if(looked.length > 0, (query) => query.where('id', 'not in', looked))
       .executeTakeFirst();
     if (underWay !== undefined) throw new Error('A key is just being issued.');
   }

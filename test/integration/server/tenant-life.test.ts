@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiClient } from '../../../src/api/client.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { bucketPolicy } from '../../../src/server/domain/bucket-policy.ts';
+import { keyLabel, policyName } from '../../../src/server/domain/leftovers.ts';
+import { SETTLED_AFTER_MS } from '../../../src/server/domain/recovery.ts';
 import { toBucketAccess } from '../../../src/session/open.ts';
+import { adjustableClock } from '../../support/adjustable-clock.ts';
 import { objectsOf } from '../../support/devices.ts';
 import { identityClient } from '../../support/identity.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from '../../support/server.ts';
 import { storageInside } from '../../support/storage-inside.ts';
 import { cut, withTrouble, type Trouble } from '../../support/storage-trouble.ts';
 import { openDatabaseOf } from '../../support/test-databases.ts';
@@ -13,9 +18,10 @@ beforeEach(() => {
   trouble = () => undefined;
 });
 
-async function start(tenants: string[] = ['acme']) {
+async function start(tenants: string[] = ['acme'], options: Pick<TestServerOptions, 'clock'> = {}) {
   const server = await startTestServer({
     tenants,
+    ...options,
     wrapStorage: (storage) => withTrouble(storage, (...at) => trouble(...at)),
   });
   onTestFinished(() => server.close());
@@ -49,6 +55,16 @@ async function left(server: TestServer): Promise<Record<string, number>> {
       members: await count('memberships'),
       tokens: tokens.length,
     };
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function intentsOf(server: TestServer): Promise<string[]> {
+  const db = await openDatabaseOf(server);
+  try {
+    const rows = await db.selectFrom('provisioning_intents').select('id').execute();
+    return rows.map(({ id }) => id);
   } finally {
     await db.destroy();
   }
@@ -191,5 +207,36 @@ describe('a purge', () => {
     trouble = () => undefined;
     await server.server.upkeep();
     expect(await left(server)).toEqual(NOTHING);
+  });
+
+  it('ends while a call that was given up on may still be carried out, and that is taken back', async () => {
+    // Whoever sleeps takes the time for it, so that the request waits for the purge.
+    const clock = { ...adjustableClock(), sleep: systemClock.sleep };
+    const { server, admin } = await start(['acme'], { clock });
+    trouble = (method, when) => {
+      if (method === 'createPolicy' && when === 'before') throw cut(method);
+    };
+    const issuing = clientOf(server, server.apiKeyOf('acme')).createMountCredential({});
+    await expect(issuing).rejects.toMatchObject({ code: 'credential-generation-failed' });
+    trouble = () => undefined;
+    const [open, ...others] = await intentsOf(server);
+    expect(others).toEqual([]);
+    expect(await admin.purgeTenant('acme', 'acme')).toMatchObject({ status: 'purged' });
+
+    // Only now does the storage get to it.
+    const storage = await storageInside(server);
+    const grant = { permission: 'rw', prefix: null, expiresAt: null, sourceIps: null } as const;
+    const late = async (id: string) => {
+      await storage.createPolicy(policyName(id), bucketPolicy({ ...grant, bucket: 'gone' }));
+      await storage.createAccessKey(keyLabel(id));
+    };
+    await late(open!);
+    await server.server.recover();
+    expect(await left(server)).toEqual(NOTHING);
+    clock.advance(SETTLED_AFTER_MS);
+    await late(open!);
+    await server.server.recover();
+    expect(await left(server)).toEqual(NOTHING);
+    expect(await intentsOf(server)).toEqual([]);
   });
 });
