@@ -8,8 +8,8 @@ import type { BucketAccess } from '../session/bucket-access.ts';
 import {
   bucketKeyLock,
   endBucketKeyIfThere,
-  issueBucketKey,
   storeBucketKey,
+  succeedBucketKey,
 } from '../session/bucket-key.ts';
 import { notSetUp, storedBucketKey, toBucketAccess, type Session } from '../session/open.ts';
 
@@ -69,10 +69,7 @@ export async function rotateBucketKey(
     const { credentials } = await api.listMountCredentials();
     const unfinished = predecessorOf(credentials, stored.id);
     if (unfinished === undefined) {
-      oldId = stored.id;
-      // One that was revoked elsewhere cannot be replaced, and what runs here wants another one.
-      const isGone = credentials.every(({ id }) => id !== stored.id);
-      current = isGone ? await issueBucketKey(session) : await api.rotateMountCredential(stored.id);
+      ({ key: current, oldId } = await succeedBucketKey(session, stored, credentials));
       report('issued');
       await verified(toBucketAccess(context, current), deps);
       report('verified');

@@ -33,6 +33,7 @@ import {
   MountCredentialList,
   MountCredentialWithSecret,
   MountInfo,
+  type RotateMountCredential,
   type CreateMountCredential,
 } from './contract/mount.ts';
 import { JobList, JobRun, type RunJob } from './contract/jobs.ts';
@@ -83,7 +84,10 @@ export interface ApiClient extends PeopleCalls, TenantCalls, AuditCalls {
   mountInfo(): Promise<MountInfo>;
   createMountCredential(body: CreateMountCredential): Promise<MountCredentialWithSecret>;
   listMountCredentials(): Promise<MountCredentialList>;
-  rotateMountCredential(id: string): Promise<MountCredentialWithSecret>;
+  rotateMountCredential(
+    id: string,
+    body?: RotateMountCredential,
+  ): Promise<MountCredentialWithSecret>;
   revokeMountCredential(id: string): Promise<void>;
   confirmMountCredential(id: string): Promise<void>;
   /** Gives the present state of the bucket a name. AbortError `no-snapshots` where none is kept. */
@@ -195,10 +199,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       call({ method: 'POST', path: credentials, json, answer: MountCredentialWithSecret }),
     listMountCredentials: () =>
       call({ method: 'GET', path: credentials, answer: MountCredentialList }),
-    rotateMountCredential: (id) =>
+    rotateMountCredential: (id, json = {}) =>
       call({
         method: 'POST',
         path: `${credentials}/${pathPart(id)}/rotate`,
+        json,
         answer: MountCredentialWithSecret,
         mayBeGone: true,
       }),

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { MountCredentialWithSecret } from '../api/contract/mount.ts';
+import type { MountCredential, MountCredentialWithSecret } from '../api/contract/mount.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
 import type { Host } from '../platform/host.ts';
@@ -56,14 +56,33 @@ async function ensured(session: Session, host: Host): Promise<BucketKeyResult> {
 }
 
 /** In seconds: should this end before the key is stored, the server takes it back. */
-const CONFIRM_WITHIN = 3600;
+const CONFIRM_WITHIN = { confirm_within: 3600 };
 
 /** Another key, labelled with this machine's name. */
-export async function issueBucketKey({ api }: Session): Promise<MountCredentialWithSecret> {
+async function issueBucketKey({ api }: Session): Promise<MountCredentialWithSecret> {
   return api.createMountCredential({
     description: `cloud on ${hostname()}`,
-    confirm_within: CONFIRM_WITHIN,
+    ...CONFIRM_WITHIN,
   });
+}
+
+/**
+ * Another key in place of the stored one. One that is not in force any more cannot be rotated; but if it was
+ * a successor that was not confirmed in time, the one before it is still in use and can.
+ *
+ * @param credentials those in force
+ * @returns `oldId`: whose place it takes
+ */
+export async function succeedBucketKey(
+  session: Session,
+  stored: MountCredentialWithSecret,
+  credentials: readonly MountCredential[],
+): Promise<{ key: MountCredentialWithSecret; oldId: string }> {
+  const oldId = [stored.id, stored.replaces].find((id) =>
+    credentials.some((each) => each.id === id),
+  );
+  if (oldId === undefined) return { key: await issueBucketKey(session), oldId: stored.id };
+  return { key: await session.api.rotateMountCredential(oldId, CONFIRM_WITHIN), oldId };
 }
 
 /** `CLOUD_TOKEN` may be of another tenant than the context that is in use. */

@@ -38,6 +38,10 @@ export const CreateMountCredential = z.strictObject({
 });
 export type CreateMountCredential = z.infer<typeof CreateMountCredential>;
 
+/** Optional body of `POST …/{id}/rotate`; all else is as with the old one. */
+export const RotateMountCredential = z.pick(CreateMountCredential, { confirm_within: true });
+export type RotateMountCredential = z.infer<typeof RotateMountCredential>;
+
 /** The 201 answer: SPEC-8's six fields and ours. The secret is in no other answer. */
 export const MountCredentialWithSecret = z.object({
   tenant_id: z.uuid(),
@@ -77,7 +81,7 @@ export const MountCredential = z.object({
 export type MountCredential = z.infer<typeof MountCredential>;
 
 /**
- * `POST /tenant/mount/credentials/{id}/rotate`, no body, 201 with `MountCredentialWithSecret`: a new
+ * `POST /tenant/mount/credentials/{id}/rotate` (optional body `RotateMountCredential`), 201 with `MountCredentialWithSecret`: a new
  * key of the same kind beside the old one. Use it, `confirm` it, then `DELETE` the old one. Asked
  * again before it was confirmed (the answer was lost), the unconfirmed one is replaced; afterwards
  * 409 `already-rotated`. Of several at once the first counts, for the others 409 `rotation-overtaken`.

@@ -29,6 +29,8 @@ export async function rotateMountCredential(
   own: (createdBy: string) => boolean,
   options: {
     scopes: readonly Scope[];
+    /** Seconds until the successor is revoked, unless it was confirmed; undefined: it stays. */
+    confirmWithin?: number | undefined;
     /** Whether the caller still has this scope. @throws HttpProblem */
     recheck: (scope: Scope, transaction: Transaction<Schema>) => Promise<void>;
   },
@@ -56,6 +58,7 @@ export async function rotateMountCredential(
     ...(old.prefix === null ? {} : { prefix: old.prefix }),
     ...(old.source_ips === null ? {} : { source_ips: old.source_ips.split(' ') }),
     ...(old.expires_at === null ? {} : { expires_in: lifeOf(old.created_at, old.expires_at) }),
+    ...(options.confirmWithin === undefined ? {} : { confirm_within: options.confirmWithin }),
   };
   return issueMountCredential(deps, tenant, request, actor, {
     replaces: id,

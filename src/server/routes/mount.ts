@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
 import {
   CreateMountCredential,
+  RotateMountCredential,
   type MountCredentialList,
   type MountCredentialWithSecret,
   type MountInfo,
@@ -26,6 +27,7 @@ import {
 
 /** Fastify validates an absent body as null. */
 const Body = z.nullable(CreateMountCredential);
+const RotateBody = z.nullable(RotateMountCredential);
 /** Not checked for its form: what is no id names no credential, which is a 404. */
 const Params = z.object({ cred_id: z.string() });
 type Params = z.infer<typeof Params>;
@@ -80,9 +82,9 @@ export function mountRoutes(
       return reply.code(204).send();
     },
   );
-  app.post<{ Params: Params }>(
+  app.post<{ Params: Params; Body: RotateMountCredential | null }>(
     '/tenant/mount/credentials/:cred_id/rotate',
-    { onRequest: guards.tenant('mount:read'), schema: { params: Params } },
+    { onRequest: guards.tenant('mount:read'), schema: { params: Params, body: RotateBody } },
     async (request, reply): Promise<MountCredentialWithSecret> => {
       const principal = principalOf(request);
       const issued = await rotateMountCredential(
@@ -93,6 +95,7 @@ export function mountRoutes(
         await mayEndOf(deps.db, principal),
         {
           scopes: principal.scopes,
+          confirmWithin: request.body?.confirm_within,
           recheck: (scope, transaction) => guards.stillAllowed(request, scope, transaction),
         },
       );

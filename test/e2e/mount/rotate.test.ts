@@ -1,14 +1,15 @@
 import { open, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { rotateBucketKey } from '../../../src/access/rotate-credential.ts';
 import { openSession } from '../../../src/session/open.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { openDatabaseOf } from '../../support/test-databases.ts';
 import { mountTest, openMountUser, until, type MountUser } from '../../support/mount-user.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ tenants: ['safe', 'fast', 'held', 'cut'] });
+  server = await startTestServer({ tenants: ['safe', 'fast', 'held', 'cut', 'late'] });
 });
 afterAll(() => server.close());
 
@@ -128,6 +129,33 @@ test('cut off at any step, a rotation is finished by the next and leaves one key
     });
   }
 }, 120_000);
+
+test('a successor that was not confirmed in time is followed by one for the key before it', async () => {
+  const user = await openMountUser(server, 'late');
+  const session = await openSession(user.host, {});
+  const theirs = (await activeKeys(user)).length;
+  const first = await rotateBucketKey(session, {
+    ...{ host: user.host, signal: new AbortController().signal },
+    switchUsers: () => Promise.resolve(['a mount']),
+  });
+  expect(first.replaced.revoked).toBe(false);
+  const db = await openDatabaseOf(server);
+  onTestFinished(() => db.destroy());
+  const row = await db
+    .selectFrom('tenant_mount_credentials')
+    .select(['created_at', 'confirm_by'])
+    .where('id', '=', first.id)
+    .executeTakeFirstOrThrow();
+  expect(Date.parse(row.confirm_by!) - Date.parse(row.created_at)).toBe(3_600_000);
+  // As the server does when that time is over.
+  await user.api.revokeMountCredential(first.id);
+  const again = await user.cloud('credentials', 'rotate', '--json');
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(JSON.parse(again.stdout)).toMatchObject([
+    { replaced: { id: first.replaced.id, revoked: true } },
+  ]);
+  expect(await activeKeys(user)).toHaveLength(theirs);
+});
 
 test('a bucket that refuses the new key leaves the old one in use', async () => {
   const user = await openMountUser(server, 'cut');

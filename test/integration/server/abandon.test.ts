@@ -166,4 +166,24 @@ describe('a key that was to be confirmed', () => {
       { subject_id: lost.id, data: { reason: 'not confirmed in time' } },
     ]);
   });
+
+  it('ends as a successor too, and the one before it can be rotated again', async () => {
+    const clock = adjustableClock();
+    const { admin, tenant } = await start({ clock });
+    const old = await tenant.createMountCredential({});
+    await expect(
+      tenant.rotateMountCredential(old.id, { confirm_within: 59 }),
+    ).rejects.toMatchObject({ details: { status: 422 } });
+    const lost = await tenant.rotateMountCredential(old.id, { confirm_within: 60 });
+    const ids = async () => (await tenant.listMountCredentials()).credentials.map(({ id }) => id);
+    expect(await ids()).toEqual([lost.id, old.id]);
+    clock.advance(60_000);
+    expect((await admin.runJob('expiry', {})).report).toEqual({ revoked: 1 });
+    expect(await ids()).toEqual([old.id]);
+    const taken = await tenant.rotateMountCredential(old.id, { confirm_within: 60 });
+    await tenant.confirmMountCredential(taken.id);
+    clock.advance(60_000);
+    expect((await admin.runJob('expiry', {})).report).toEqual({ revoked: 0 });
+    expect(await ids()).toEqual([taken.id, old.id]);
+  });
 });
