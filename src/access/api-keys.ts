@@ -69,7 +69,11 @@ export async function rotateApiKey(
   const key = registered(
     await api.rotateApiKey(old.id, overlapSeconds === undefined ? {} : { overlap: overlapSeconds }),
   );
-  if (stored) await secrets.setPassword(STORED.apiKey, context.name, key.api_key);
+  if (stored) {
+    await secrets.setPassword(STORED.apiKey, context.name, key.api_key);
+    // It is the old key's, and would show that one, and its end, for minutes.
+    await secrets.deletePassword(STORED.accessToken, context.name);
+  }
   const after = (await api.listApiKeys()).api_keys.find(({ id }) => id === old.id);
   return {
     ...{ key, stored },

@@ -1,4 +1,4 @@
-import { createApiClient } from '../api/client.ts';
+import { createApiClient, type ApiClient } from '../api/client.ts';
 import type { Host } from '../platform/host.ts';
 import { AbortError } from '../output/errors.ts';
 import { ExitCode } from '../output/exit-codes.ts';
@@ -100,7 +100,18 @@ async function endBucketKey(
   if (key === undefined) return 'none';
   if (!(await revokeKey(context.name))) return 'kept';
   const { api } = await openSession(host, { context: context.name }, { secrets, signal });
-  return asked(() => api.revokeMountCredential(key.id));
+  const ended = await asked(() => api.revokeMountCredential(key.id));
+  return ended === 'refused' && (await isGone(api, key.id)) ? 'revoked' : ended;
+}
+
+/** Of somebody else's key the server does not say that it is revoked already. */
+async function isGone(api: ApiClient, id: string): Promise<boolean> {
+  try {
+    return (await api.listMountCredentials()).credentials.every((known) => known.id !== id);
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    return false;
+  }
 }
 
 async function asked(revoke: () => Promise<void>): Promise<Revocation> {
