@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { sql } from 'kysely';
 import type { DriftFinding } from '../../api/contract/drift.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../db/sqlite.ts';
@@ -13,7 +14,7 @@ export interface DriftDeps {
   bucketPrefix: string;
 }
 
-/** Rows. */
+/** What is read or compared before others have their turn: a few milliseconds. */
 const BATCH = 500;
 
 /** What is to be done about a finding, and to what. */
@@ -37,13 +38,15 @@ interface Snapshot {
   buckets: readonly string[];
   keys: readonly ListedAccessKey[];
   policies: readonly { name: string; arn: string }[];
-  tenants: readonly TenantRow[];
-  credentials: readonly CredentialRow[];
+  /** By their ids. */
+  tenants: ReadonlyMap<string, TenantRow>;
+  credentials: ReadonlyMap<string, CredentialRow>;
   intentBuckets: ReadonlySet<string>;
 }
 
-type TenantRow = Awaited<ReturnType<typeof readTenants>>[number];
-type CredentialRow = Awaited<ReturnType<typeof readCredentials>>[number];
+type RowOf<Rows> = Rows extends ReadonlyMap<string, infer Row> ? Row : never;
+type TenantRow = RowOf<Awaited<ReturnType<typeof readTenants>>>;
+type CredentialRow = RowOf<Awaited<ReturnType<typeof readCredentials>>>;
 
 /**
  * Compares database and provider, and changes nothing.
@@ -55,9 +58,12 @@ export async function findDrift(deps: DriftDeps, ref?: string): Promise<Drift[]>
   const only = ref === undefined ? undefined : (await requireTenant(deps.db, ref)).id;
   const snapshot = await takeSnapshot(deps);
   const all = [
-    ...bucketDrift(snapshot),
-    ...(await markForeign(deps.db, [...keyDrift(snapshot), ...policyDrift(snapshot)])),
-    ...credentialDrift(snapshot),
+    ...(await bucketDrift(snapshot)),
+    ...(await markForeign(deps.db, [
+      ...(await keyDrift(snapshot)),
+      ...(await policyDrift(snapshot)),
+    ])),
+    ...(await credentialDrift(snapshot)),
   ];
   return only === undefined ? all : all.filter(({ tenantId }) => tenantId === only);
 }
@@ -100,19 +106,19 @@ async function takeSnapshot({ db, clock, storage, bucketPrefix }: DriftDeps): Pr
   };
 }
 
-async function readTenants(db: Database) {
-  const rows = await inBatches((after) =>
+function readTenants(db: Database) {
+  return inBatches((after) =>
     db
       .selectFrom('tenants')
       .leftJoin('tenant_policies', 'tenant_policies.tenant_id', 'tenants.id')
-      .select(['id', 'slug', 'status', 'policy', 'bucket_name', 'created_at'])
+      .select(['id', 'slug', 'status', 'bucket_name', 'created_at'])
+      .select((select) => select.fn.coalesce('policy', sql.lit<'denied'>('denied')).as('policy'))
       .where('status', '<>', 'purged')
       .where('id', '>', after)
       .orderBy('id')
       .limit(BATCH)
       .execute(),
   );
-  return rows.map((row) => ({ ...row, policy: row.policy ?? ('denied' as const) }));
 }
 
 function readCredentials(db: Database) {
@@ -131,41 +137,55 @@ function readCredentials(db: Database) {
 /** On SQLite requests wait while rows are read, so not for all of them at once. */
 async function inBatches<Row extends { id: string }>(
   read: (after: string) => Promise<Row[]>,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (;;) {
-    const batch = await read(rows.at(-1)?.id ?? '');
-    rows.push(...batch);
+): Promise<Map<string, Row>> {
+  const rows = new Map<string, Row>();
+  for (let last = ''; ;) {
+    const batch = await read(last);
+    for (const row of batch) rows.set(row.id, row);
     if (batch.length < BATCH) return rows;
+    last = batch.at(-1)?.id ?? last;
     await setImmediate();
   }
 }
 
-function bucketDrift({ startedAt, buckets, tenants, intentBuckets }: Snapshot): Drift[] {
-  const known = new Set(tenants.map(({ bucket_name: bucket }) => bucket));
+/** Others have their turns in between: there may be half a million of each. */
+async function inTurns<Item>(items: Iterable<Item>, act: (item: Item) => void): Promise<void> {
+  let count = 0;
+  for (const item of items) {
+    act(item);
+    count += 1;
+    if (count % BATCH === 0) await setImmediate();
+  }
+}
+
+async function flatMapInTurns<Item, Result>(
+  items: Iterable<Item>,
+  map: (item: Item) => readonly Result[],
+): Promise<Result[]> {
+  const results: Result[] = [];
+  await inTurns(items, (item) => results.push(...map(item)));
+  return results;
+}
+
+async function bucketDrift(snapshot: Snapshot): Promise<Drift[]> {
+  const { startedAt, buckets, tenants, intentBuckets } = snapshot;
+  const known = new Set<string>();
   const there = new Set(buckets);
-  const strays = buckets.filter((bucket) => !known.has(bucket) && !intentBuckets.has(bucket));
-  // A purge takes the bucket before the rows.
-  const lost = tenants.filter(
-    ({ status, bucket_name: bucket, created_at: at }) =>
-      status !== 'purging' && at < startedAt && !there.has(bucket),
+  const lost = await flatMapInTurns(tenants.values(), (tenant): Drift[] => {
+    const { id, slug, status, bucket_name: bucket, created_at: at } = tenant;
+    known.add(bucket);
+    // A purge takes the bucket before the rows.
+    if (status === 'purging' || at >= startedAt || there.has(bucket)) return [];
+    const note = 'Restore the bucket from a backup, or purge the tenant.';
+    const about = { tenant: slug, name: bucket, fix: 'none', note } as const;
+    return [drift('tenant-without-bucket', about, bucket, id)];
+  });
+  const strays = await flatMapInTurns(buckets, (bucket) =>
+    known.has(bucket) || intentBuckets.has(bucket)
+      ? []
+      : [drift('bucket-without-tenant', { name: bucket, fix: 'delete' }, bucket)],
   );
-  return [
-    ...strays.map((bucket) =>
-      drift('bucket-without-tenant', { name: bucket, fix: 'delete' }, bucket),
-    ),
-    ...lost.map(({ id, slug, bucket_name: bucket }) =>
-      drift(
-        'tenant-without-bucket',
-        {
-          ...{ tenant: slug, name: bucket, fix: 'none' },
-          note: 'Restore the bucket from a backup, or purge the tenant.',
-        },
-        bucket,
-        id,
-      ),
-    ),
-  ];
+  return [...strays, ...lost];
 }
 
 /** Whether a name is one that we give, and of which credential. */
@@ -174,14 +194,12 @@ function credentialOf(name: string): string | undefined {
   return name === policyName(id) && /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
 }
 
-function keyDrift({ keys, credentials, tenants, intents }: Snapshot): Drift[] {
-  const byId = new Map(credentials.map((row) => [row.id, row]));
-  const tenantsById = new Map(tenants.map((tenant) => [tenant.id, tenant]));
-  return keys.flatMap((key): Drift[] => {
+function keyDrift({ keys, credentials, tenants, intents }: Snapshot): Promise<Drift[]> {
+  return flatMapInTurns(keys, (key): Drift[] => {
     const id = credentialOf(key.label);
     if (id === undefined || intents.has(id)) return [];
-    const row = byId.get(id);
-    const tenant = tenantsById.get(row?.tenant_id ?? '');
+    const row = credentials.get(id);
+    const tenant = tenants.get(row?.tenant_id ?? '');
     if (row === undefined || !isOwed(row) || row.access_key !== key.id) {
       const about = { tenant: tenant?.slug ?? null, name: key.id, fix: 'delete' } as const;
       return [{ ...drift('leaked-key', about, key.id, tenant?.id), credentialId: id }];
@@ -206,24 +224,24 @@ function isOwed(row: CredentialRow): boolean {
   return row.tigris_deletion_status !== 'completed' && row.deletion_abandoned_at === null;
 }
 
-function policyDrift({ policies, credentials, tenants, intents }: Snapshot): Drift[] {
-  const byId = new Map(credentials.map((row) => [row.id, row]));
-  return policies.flatMap(({ name, arn }): Drift[] => {
+function policyDrift({ policies, credentials, tenants, intents }: Snapshot): Promise<Drift[]> {
+  return flatMapInTurns(policies, ({ name, arn }): Drift[] => {
     const id = credentialOf(name);
     if (id === undefined || intents.has(id)) return [];
-    const row = byId.get(id);
+    const row = credentials.get(id);
     if (row !== undefined && isOwed(row)) return [];
-    const tenant = tenants.find((each) => each.id === row?.tenant_id);
+    const tenant = tenants.get(row?.tenant_id ?? '');
     const about = { tenant: tenant?.slug ?? null, name, fix: 'delete' } as const;
     return [{ ...drift('leaked-policy', about, arn, tenant?.id), credentialId: id }];
   });
 }
 
-function credentialDrift({ startedAt, credentials, keys, tenants }: Snapshot): Drift[] {
-  const there = new Set(keys.map(({ id }) => id));
-  const tenantsById = new Map(tenants.map((tenant) => [tenant.id, tenant]));
-  return credentials.flatMap((row): Drift[] => {
-    const tenant = tenantsById.get(row.tenant_id);
+async function credentialDrift(snapshot: Snapshot): Promise<Drift[]> {
+  const { startedAt, credentials, keys, tenants } = snapshot;
+  const there = new Set<string>();
+  await inTurns(keys, ({ id }) => there.add(id));
+  return flatMapInTurns(credentials.values(), (row): Drift[] => {
+    const tenant = tenants.get(row.tenant_id);
     const isOver = row.revoked_at !== null || (row.expires_at ?? startedAt) < startedAt;
     if (tenant === undefined || isOver || row.created_at >= startedAt) return [];
     if (there.has(row.access_key)) return [];

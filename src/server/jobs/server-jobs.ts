@@ -30,6 +30,8 @@ export interface ServerJobDeps extends RecoveryDeps {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** Differences. */
+const REPORTED = 100;
 
 /** Everything that the servers do without being asked, each by one of them at a time. */
 export function serverJobs(deps: ServerJobDeps): Job[] {
@@ -110,7 +112,13 @@ function drift(deps: ServerJobDeps): Job {
     canDryRun: true,
     run: async () => {
       const found = await findDrift(deps);
-      return { differences: found.map(({ finding }) => `${finding.kind} ${finding.name}`) };
+      const more = found.length - REPORTED;
+      return {
+        differences: found
+          .slice(0, REPORTED)
+          .map(({ finding }) => `${finding.kind} ${finding.name}`),
+        ...(more > 0 ? { more } : {}),
+      };
     },
   };
 }

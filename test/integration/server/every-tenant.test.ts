@@ -6,6 +6,8 @@ import { systemClock as clock } from '../../../src/platform/clock.ts';
 import { migrate } from '../../../src/server/db/migrate.ts';
 import { openPostgres } from '../../../src/server/db/postgres.ts';
 import { openSqlite, type Database } from '../../../src/server/db/sqlite.ts';
+import { findDrift } from '../../../src/server/domain/drift.ts';
+import { findUnused, revokeExpired } from '../../../src/server/domain/expiry.ts';
 import { TenantAccess } from '../../../src/server/domain/tenant-access.ts';
 import {
   reconcileNotifications,
@@ -24,7 +26,7 @@ import {
 } from '../../support/test-databases.ts';
 import { openWorkspace } from '../../support/workspace.ts';
 
-/** More than any job takes at once. */
+/** More than any job takes of them at once. */
 const TENANTS = 450;
 
 async function openWithTenants(): Promise<{ db: Database; ids: readonly string[] }> {
@@ -69,6 +71,108 @@ async function open(): Promise<Database> {
   return (await openPostgres({ kind: 'postgres', url, name: 'test', poolSize: 2 })).db;
 }
 
+/** How often somebody else had a turn meanwhile. */
+async function countTurns<Result>(work: () => Promise<Result>): Promise<[Result, number]> {
+  let turns = 0;
+  const done = new AbortController();
+  const other = (async () => {
+    for (; !done.signal.aborted; turns += 1) await setImmediate();
+  })();
+  const result = await work();
+  done.abort();
+  await other;
+  return [result, turns];
+}
+
+/** Six more for each tenant, so that there are more than any job looks at together. */
+async function addKeys(db: Database, tenants: readonly string[]): Promise<string[]> {
+  const times = { created_at: new Date().toISOString(), updated_at: '' };
+  const rows = tenants.flatMap((id) =>
+    Array.from({ length: 6 }, () => ({
+      ...{ id: randomUUID(), tenant_id: id, access_key: randomUUID(), policy_arn: '' },
+      ...{ description: '', permission: 'rw' as const, created_by: 'test', ...times },
+    })),
+  );
+  for (let at = 0; at < rows.length; at += 500) {
+    const batch = rows.slice(at, at + 500);
+    await db.insertInto('tenant_mount_credentials').values(batch).execute();
+  }
+  return rows.map(({ id }) => id);
+}
+
+it('finds among many keys those that nobody uses, and those that are over', async () => {
+  const { db, ids } = await openWithTenants();
+  const added = await addKeys(db, ids.toSorted());
+  const keys = db.updateTable('tenant_mount_credentials');
+  const [third, used, first, ended, second] = added.filter((_, index) => index % 600 === 0);
+  const createdIn = (month: string) => ({ created_at: `2020-${month}-01T00:00:00.000Z` });
+  const soon = new Date(Date.now() + 60_000).toISOString();
+  await keys.set(createdIn('01')).where('id', '=', first!).execute();
+  await keys
+    .set({ ...createdIn('02'), last_used_at: createdIn('03').created_at, expires_at: soon })
+    .where('id', '=', second!)
+    .execute();
+  await keys.set(createdIn('04')).where('id', '=', third!).execute();
+  await keys
+    .set({ ...createdIn('01'), last_used_at: soon })
+    .where('id', '=', used!)
+    .execute();
+  await keys
+    .set({ ...createdIn('01'), revoked_at: 'then' })
+    .where('id', '=', ended!)
+    .execute();
+  const [unused, turns] = await countTurns(() => findUnused({ db, clock }));
+  expect(unused).toEqual([first, second, third]);
+  expect(turns).toBeGreaterThan(1);
+
+  const past = createdIn('05').created_at;
+  await keys.set({ expires_at: past, confirm_by: past }).where('id', '=', first!).execute();
+  await keys
+    .set({ expires_at: past, confirm_by: past, confirmed_at: past })
+    .where('id', 'in', [second!, ended!])
+    .execute();
+  await keys.set({ confirm_by: past, confirmed_at: past }).where('id', '=', used!).execute();
+  await keys.set({ confirm_by: past }).where('id', '=', third!).execute();
+  const { signal } = new AbortController();
+  expect(await revokeExpired({ db, clock }, { dryRun: true, signal })).toBe(3);
+  expect(await revokeExpired({ db, clock }, { dryRun: false, signal })).toBe(3);
+  expect(await findUnused({ db, clock })).toEqual([]);
+});
+
+it('compares everything with the storage, and lets others work', async () => {
+  const { db, ids } = await openWithTenants();
+  await addKeys(db, ids);
+  const rows = await db
+    .selectFrom('tenant_mount_credentials')
+    .select(['id', 'access_key'])
+    .execute();
+  const listed = rows.map(({ id, access_key: key }) => ({
+    key: { id: key, label: `cloud-mount-${id}`, active: true },
+    policy: { name: `cloud-mount-${id}`, arn: id },
+  }));
+  const [lostKey, lostBucket, stray] = [rows.at(-1)!, ids.at(-1)!, randomUUID()];
+  const storage = {
+    listBuckets: () => Promise.resolve([...ids.slice(0, -1), 'cloud-stray']),
+    listAccessKeys: () => Promise.resolve(listed.slice(0, -1).map(({ key }) => key)),
+    listPolicies: () =>
+      Promise.resolve([
+        ...listed.map(({ policy }) => policy),
+        { name: `cloud-mount-${stray}`, arn: 'stray' },
+      ]),
+  } as Partial<StorageProvider> as StorageProvider;
+  const [found, turns] = await countTurns(() =>
+    findDrift({ db, clock, storage, bucketPrefix: 'cloud' }),
+  );
+  expect(found.map(({ finding }) => `${finding.kind} ${finding.name}`)).toEqual([
+    'bucket-without-tenant cloud-stray',
+    `tenant-without-bucket ${lostBucket}`,
+    `leaked-policy cloud-mount-${stray}`,
+    `credential-without-key ${lostKey.access_key}`,
+  ]);
+  // Twice for the rows, and for what is compared with what.
+  expect(turns).toBeGreaterThan((4 * rows.length) / 500);
+});
+
 it('finds among many each tenant whose keys are not as they should be, and lets others work', async () => {
   const { db, ids } = await openWithTenants();
   const [denied, unknown, removed, halfway, ended, fine] = ids
@@ -96,14 +200,8 @@ it('finds among many each tenant whose keys are not as they should be, and lets 
     },
   } as Partial<StorageProvider> as StorageProvider;
   const access = new TenantAccess({ db, clock, storage });
-  let turns = 0;
-  const done = new AbortController();
-  const other = (async () => {
-    for (; !done.signal.aborted; turns += 1) await setImmediate();
-  })();
-  expect(await access.applyAll()).toEqual({ tenants: 4, failure: undefined });
-  done.abort();
-  await other;
+  const [outcome, turns] = await countTurns(() => access.applyAll());
+  expect(outcome).toEqual({ tenants: 4, failure: undefined });
   expect(turns).toBeGreaterThan(1);
   expect(told).toEqual({
     [`key of ${denied}`]: false,
