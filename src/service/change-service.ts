@@ -63,7 +63,11 @@ export async function restartService(
   return { ...name, id, changed: true };
 }
 
-/** Ends the service and takes away its definition, record and log. */
+/**
+ * Ends the service and takes away its definition, record and log.
+ *
+ * @throws AbortError `no-service-manager` (78) when there is something to take away
+ */
 export async function uninstallService(
   name: ServiceName,
   host: Host,
@@ -73,7 +77,13 @@ export async function uninstallService(
   const definition = manager.definitionPath(id);
   const { folder } = serviceFiles(host.places, id);
   const was = existsSync(definition) || existsSync(folder);
-  await manager.check();
+  try {
+    await manager.check();
+  } catch (error) {
+    // Where nothing is installed nothing has to be asked of it.
+    if (was) throw error;
+    return { ...name, id, changed: false };
+  }
   await endProcess(id, host, manager);
   await manager.unregister(id);
   await rm(definition, { force: true });
