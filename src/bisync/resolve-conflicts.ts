@@ -72,7 +72,7 @@ export async function resolveConflicts(
     const all = await listConflicts(root, memory.openConflicts, gitignore === true);
     const { chosen, unclear } = await chosenConflicts(root, all, paths, keep);
     const resolved: Resolved[] = [];
-    const problems: Problem[] = unclear.map(severalCopies);
+    const problems: Problem[] = severalCopies(unclear);
     const bucket = new Bucket(run, request);
     for (const conflict of chosen) {
       try {
@@ -99,9 +99,13 @@ interface Worked {
   result: ResolveResult;
 }
 
-function severalCopies({ path, copy }: FileConflict): Problem {
-  const why = `${path} has several copies; name the one that is meant, such as ${copy}`;
-  return problemOf(path, new PathProblem('failed', why));
+/** One problem for each file. */
+function severalCopies(unclear: readonly FileConflict[]): Problem[] {
+  return [...Map.groupBy(unclear, ({ path }) => path)].map(([path, found]) => {
+    const copies = found.map(({ copy }) => copy).join(' or ');
+    const why = `${path} has several copies; name the one that is meant: ${copies}`;
+    return problemOf(path, new PathProblem('failed', why));
+  });
 }
 
 async function resolveOne(

@@ -187,7 +187,9 @@ describe('a conflict', () => {
     const result = await resolve(laptop, 'cloud', 'all');
     expect(result).toMatchObject({ exitCode: 3, openConflicts: 1 });
     expect(result.resolved.map(({ path }) => path)).toEqual(['other.md']);
-    expect(result.problems.map(({ path }) => path)).toEqual(['n.md', 'n.md']);
+    expect(result.problems).toMatchObject([{ path: 'n.md' }]);
+    const copies = `${copy} or ${copy.replace(' 1)', ' 2)')}`;
+    expect(result.problems[0]?.message).toContain(`name the one that is meant: ${copies}`);
     expect(await laptop.read('n.md')).toBe(before);
   });
 
