@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,6 +28,41 @@ const sortWithoutLocale: Plugin = {
       if (!source.includes(slow)) throw new Error(`${path} no longer has ${slow}`);
       return { contents: source.replace(slow, '(a.id < b.id ? -1 : 1)') };
     });
+  },
+};
+
+/** Loaded on each start; the other one before any command works. */
+const ALWAYS = join(root, 'src/cli/main.ts');
+const WITH_COMMAND = join(root, 'src/session/setting-layers.ts');
+/** What is loaded where no command is. */
+const WITHOUT_COMMAND = /src[\\/](output[\\/]help|cli[\\/]known-commands)\.ts$/;
+
+/**
+ * esbuild makes a chunk of the modules that the same entries reach, and each `import()` is an entry:
+ * what every start loads was in dozens of small files, at more than half a millisecond each. So every
+ * entry imports what has been loaded before it anyway, and they all reach the same. For an `import()`
+ * a module in between does so: the one behind it may be among what is loaded before.
+ */
+const inFewChunks: Plugin = {
+  name: 'in-few-chunks',
+  setup: (bundle) => {
+    const loadedBefore = (path: string): string =>
+      (WITHOUT_COMMAND.test(path) ? [ALWAYS] : [ALWAYS, WITH_COMMAND])
+        .map((each) => `import ${JSON.stringify(each)};`)
+        .join('');
+    bundle.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ kind, path, resolveDir }) =>
+      kind === 'dynamic-import'
+        ? { path: resolve(resolveDir, path), namespace: 'later' }
+        : undefined,
+    );
+    bundle.onLoad({ filter: /./, namespace: 'later' }, ({ path }) => ({
+      contents: `${loadedBefore(path)}export * from ${JSON.stringify(path)};`,
+      resolveDir: dirname(path),
+    }));
+    bundle.onLoad({ filter: /src[\\/](commands[\\/].*|output[\\/]help)\.ts$/ }, ({ path }) => ({
+      contents: loadedBefore(path) + readFileSync(path, 'utf8'),
+      loader: 'ts',
+    }));
   },
 };
 
@@ -52,7 +87,7 @@ const { outputFiles } = await build({
   minifyWhitespace: true,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [sortWithoutLocale],
+  plugins: [sortWithoutLocale, inFewChunks],
   // The first is native, and the second a choice that we do not make; oclif asks for the others only
   // in a development checkout of TypeScript.
   external: ['@napi-rs/keyring', 'pg-native', 'typescript', 'tsx', 'ts-node'],
