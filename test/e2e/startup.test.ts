@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { measureStarts, START_CASES } from '../support/startup-times.ts';
+import { filesLoadedBy, measureStarts, START_CASES } from '../support/startup-times.ts';
 
 /** A machine with other work on it is not quiet; what this finds is a module that loads too much. */
 const SLACK = 1.5;
@@ -20,3 +20,14 @@ test('commands start in a small multiple of the time that Node itself takes', ()
   });
   expect(over()).toEqual([]);
 }, 180_000);
+
+// Each costs more than half a millisecond, which the times of a loaded machine do not show.
+test.each([
+  ['--help', 12],
+  ['mount-status', 30],
+  ['status', 45],
+])('cloud %s loads few files', (command, most) => {
+  const files = filesLoadedBy([command]);
+  expect(files).toBeGreaterThan(3);
+  expect(files).toBeLessThanOrEqual(most);
+});

@@ -41,11 +41,44 @@ export function measureStarts(rounds: number, onRound: (ms: readonly number[]) =
 function timeOf(args: string[], home: string): number {
   const started = process.hrtime.bigint();
   const { status, stderr } = spawnSync(process.execPath, args, {
-    // Nothing of who measures: a test runner's variables alone double the time.
-    env: { PATH: process.env['PATH'], HOME: home, CLOUD_HOME: join(home, 'cloud') },
+    env: environmentOf(home),
     encoding: 'utf8',
   });
   const ms = Number(process.hrtime.bigint() - started) / 1e6;
   if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
   return ms;
+}
+
+const COUNTING = `
+  import { registerHooks } from 'node:module';
+  let files = 0;
+  registerHooks({
+    load: (url, context, next) => {
+      if (url.startsWith('file:')) files += 1;
+      return next(url, context);
+    },
+  });
+  process.on('exit', () => process.stderr.write('\\nfiles: ' + files + '\\n'));
+`;
+
+/** How many files of code a start of `cloud` loads. */
+export function filesLoadedBy(args: readonly string[]): number {
+  const home = mkdtempSync(join(tmpdir(), 'cloud-start-'));
+  try {
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(COUNTING)}`, cloud, ...args],
+      { env: environmentOf(home), encoding: 'utf8' },
+    );
+    const [, files] = /\nfiles: (\d+)\n/.exec(stderr) ?? [];
+    if (files === undefined) throw new Error(stderr);
+    return Number(files);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
+
+/** Nothing of who measures: a test runner's variables alone double the time. */
+function environmentOf(home: string): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], HOME: home, CLOUD_HOME: join(home, 'cloud') };
 }
