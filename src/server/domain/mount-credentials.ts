@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Tenant } from '../../api/contract/admin.ts';
-import type { MountCredentialList, MountInfo } from '../../api/contract/mount.ts';
+import type { MountCredentialList } from '../../api/contract/mount.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { TenantMountCredentialsTable } from '../db/schema.ts';
 import { prepare } from '../db/prepared.ts';
@@ -27,29 +27,6 @@ const ATTEMPTS_UNTIL_FAILED = 6;
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 const LATE_PAUSE_MS = 86_400_000;
-
-export async function mountInfo(deps: MountCredentialDeps, tenant: Tenant): Promise<MountInfo> {
-  const now = new Date(deps.clock.now()).toISOString();
-  const [newest] = await newestActive(deps.db, { tenant: tenant.id, now });
-  return {
-    tenant_id: tenant.id,
-    bucket_name: tenant.bucket_name,
-    has_credentials: newest !== undefined,
-    credentials_created_at: newest?.created_at ?? null,
-  };
-}
-
-/** Only what `mountInfo` shows, by the index alone. */
-export const newestActive = prepare(['tenant', 'now'], (db, { tenant, now }) =>
-  db
-    .selectFrom('tenant_mount_credentials')
-    .select('created_at')
-    .where('tenant_id', '=', tenant)
-    .where('revoked_at', 'is', null)
-    .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
-    .orderBy('created_at', 'desc')
-    .limit(1),
-);
 
 export async function listMountCredentials(
   deps: MountCredentialDeps,

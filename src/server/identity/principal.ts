@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { prepare } from '../db/prepared.ts';
 import type { Schema, SessionsTable, UsersTable } from '../db/schema.ts';
 import { parseScopes } from '../domain/scopes.ts';
+import { newestKeyOf } from '../domain/mount-info.ts';
 import { findTenant } from '../domain/tenant-view.ts';
 import { tokenState, type Credential } from '../domain/tokens.ts';
 import { effectiveRole, effectiveScopes } from './roles.ts';
@@ -24,6 +25,8 @@ export interface Principal {
   tenantId: string | null;
   /** The same as it was at that moment, where it was read along: see `tenantBehind`. */
   tenant?: Tenant;
+  /** When the newest bucket key in force of that tenant was made, where it was read along. */
+  newestKey?: string | null;
   /** Of what was sent; RFC 3339. */
   expiresAt: string;
   /** What is behind it. */
@@ -66,13 +69,21 @@ export async function principalOfCredential(
   return { ...common, ...(await rights(db, user, scopes, credential.tenant_id)) };
 }
 
+/** What else is read together with a session, so that its route need not ask once more. */
+export interface ReadAlong {
+  newestKey: boolean;
+}
+
 /** A session by its id: in force, and of an active user. */
 export async function principalOfSession(
   db: Kysely<Schema>,
   clock: Clock,
   id: string,
+  along?: ReadAlong,
 ): Promise<Principal | Refusal> {
-  const [session] = await sessionById(db, { id });
+  const [session]: readonly (SessionRead & { newest_key?: string | null })[] = along?.newestKey
+    ? await sessionWithNewestKey(db, { id, now: new Date(clock.now()).toISOString() })
+    : await sessionById(db, { id });
   if (session === undefined) return 'invalid';
   const state = sessionState(session, clock);
   if (state !== 'valid') return state;
@@ -92,13 +103,14 @@ export async function principalOfSession(
       expires_at: session.idle_until,
     },
     ...(session.tenant_id === null ? {} : { tenant: tenantIn(session, session.tenant_id) }),
+    ...(session.newest_key === undefined ? {} : { newestKey: session.newest_key }),
     ...rightsOf(user, role, scopes, session.tenant_id),
   };
 }
 
 /** All that a session's rights depend on, its tenant too, in one read on the way of every request. */
-const sessionById = prepare(['id'], (db, { id }) =>
-  db
+function sessions(db: Kysely<Schema>) {
+  return db
     .selectFrom('sessions')
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .leftJoin('memberships', (join) =>
@@ -122,7 +134,14 @@ const sessionById = prepare(['id'], (db, { id }) =>
     .select(['slug', 'name', 'tenants.status as tenant_status', 'policy', 'bucket_name', 'region'])
     .select(['tenants.created_at as tenant_created_at', 'tenant_policies.reason'])
     .$narrowType<Record<'slug' | 'name' | 'tenant_status' | 'bucket_name', NotNull>>()
-    .$narrowType<Record<'region' | 'tenant_created_at', NotNull>>()
+    .$narrowType<Record<'region' | 'tenant_created_at', NotNull>>();
+}
+
+const sessionById = prepare(['id'], (db, { id }) => sessions(db).where('sessions.id', '=', id));
+
+const sessionWithNewestKey = prepare(['id', 'now'], (db, { id, now }) =>
+  sessions(db)
+    .select((session) => newestKeyOf(session.ref('sessions.tenant_id'), now).as('newest_key'))
     .where('sessions.id', '=', id),
 );
 

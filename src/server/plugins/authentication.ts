@@ -19,6 +19,7 @@ import {
   principalOfSession,
   tenantBehind,
   type Principal,
+  type ReadAlong,
   type Refusal,
 } from '../identity/principal.ts';
 
@@ -43,7 +44,7 @@ export interface Guards {
   /** One that is bound to no tenant and has this scope. */
   administrator: (scope: Scope) => onRequestAsyncHookHandler;
   /** A credential of an allowed, active tenant with this scope. */
-  tenant: (scope: Scope) => onRequestAsyncHookHandler;
+  tenant: (scope: Scope, along?: ReadAlong) => onRequestAsyncHookHandler;
   /**
    * Whether credential, user and tenant of a request that goes on still have this right. A short
    * token may end meanwhile; what is behind it counts. `db`: the transaction to ask in.
@@ -63,8 +64,8 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
     }
     return Promise.resolve();
   });
-  const signIn = async (request: FastifyRequest): Promise<Principal> => {
-    const principal = await authenticate(deps, request.headers.authorization);
+  const signIn = async (request: FastifyRequest, along?: ReadAlong): Promise<Principal> => {
+    const principal = await authenticate(deps, request.headers.authorization, along);
     deps.requestRate.take(principal.credential.id);
     request.principal = principal;
     return principal;
@@ -81,9 +82,9 @@ export function useAuthentication(app: FastifyInstance, deps: AuthenticationDeps
         }
         requireScope(principal, scope);
       }),
-    tenant: (scope) =>
+    tenant: (scope, along) =>
       known({ kind: 'tenant', scope }, async (request) => {
-        const principal = await signIn(request);
+        const principal = await signIn(request, along);
         if (principal.tenantId === null) {
           throw new HttpProblem(403, 'tenant-needed', 'This credential belongs to no tenant.');
         }
@@ -134,11 +135,14 @@ export function actorOf(request: FastifyRequest): Actor {
 async function authenticate(
   deps: AuthenticationDeps,
   header: string | undefined,
+  along?: ReadAlong,
 ): Promise<Principal> {
   if (header === undefined) throw unauthenticated('authentication-required', 'Sign in first.');
   const token = /^Bearer +([^\s]+)$/i.exec(header)?.[1];
   if (token === undefined) throw refused('invalid');
-  return token.split('.').length === 3 ? byAccessToken(deps, token) : byOpaqueToken(deps, token);
+  return token.split('.').length === 3
+    ? byAccessToken(deps, token, along)
+    : byOpaqueToken(deps, token);
 }
 
 async function byOpaqueToken(deps: AuthenticationDeps, token: string): Promise<Principal> {
@@ -150,7 +154,11 @@ async function byOpaqueToken(deps: AuthenticationDeps, token: string): Promise<P
 }
 
 /** What it was issued for is asked again each time, so that revoking that ends it at once. */
-async function byAccessToken(deps: AuthenticationDeps, token: string): Promise<Principal> {
+async function byAccessToken(
+  deps: AuthenticationDeps,
+  token: string,
+  along?: ReadAlong,
+): Promise<Principal> {
   const { db, clock } = deps;
   const claims = await deps.accessTokens.verify(token);
   if (typeof claims === 'string') throw refused(claims);
@@ -158,7 +166,7 @@ async function byAccessToken(deps: AuthenticationDeps, token: string): Promise<P
   const principal = granted(
     sessionId === undefined
       ? await principalAgain(db, clock, { credential: { kind: 'api_key', id: subject } })
-      : await principalOfSession(db, clock, sessionId),
+      : await principalOfSession(db, clock, sessionId, along),
   );
   if (principal.tenantId !== claims.tenantId) throw refused('invalid');
   if (sessionId !== undefined && principal.user?.id !== subject) throw refused('invalid');

@@ -11,10 +11,10 @@ import { issueMountCredential, type IssuanceDeps } from '../domain/issuance.ts';
 import {
   confirmMountCredential,
   listMountCredentials,
-  mountInfo,
   revokeMountCredential,
   type RevocationDeps,
 } from '../domain/mount-credentials.ts';
+import { mountInfo } from '../domain/mount-info.ts';
 import { rotateMountCredential } from '../domain/mount-rotation.ts';
 import { subjectsOf, type Principal } from '../identity/principal.ts';
 import {
@@ -40,8 +40,9 @@ export function mountRoutes(
 ): void {
   app.get(
     '/tenant/mount/info',
-    { onRequest: guards.tenant('mount:read') },
-    async (request): Promise<MountInfo> => mountInfo(deps, tenantOf(request)),
+    { onRequest: guards.tenant('mount:read', { newestKey: true }) },
+    async (request): Promise<MountInfo> =>
+      mountInfo(deps, tenantOf(request), principalOf(request).newestKey),
   );
   app.get(
     '/tenant/mount/credentials',

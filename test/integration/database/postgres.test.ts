@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Tenant } from '../../../src/api/contract/admin.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { migrate } from '../../../src/server/db/migrate.ts';
 import { openPostgres, type Postgres } from '../../../src/server/db/postgres.ts';
-import { newestActive } from '../../../src/server/domain/mount-credentials.ts';
+import { mountInfo } from '../../../src/server/domain/mount-info.ts';
 import { findTenant } from '../../../src/server/domain/tenant-view.ts';
 import type { ServerStartError } from '../../../src/server/errors.ts';
 import { principalOfSession } from '../../../src/server/identity/principal.ts';
@@ -86,15 +87,17 @@ it('keeps the reads of every request planned, also once a newer process has adde
   await db.connection().execute(async (one) => {
     const readAll = async (): Promise<unknown[]> => [
       await principalOfSession(one, systemClock, id),
+      await principalOfSession(one, systemClock, id, { newestKey: true }),
       await findTenant(one, id),
-      await newestActive(one, { tenant: id, now: new Date().toISOString() }),
+      (await mountInfo({ db: one, clock: systemClock }, { id } as Tenant)).has_credentials,
     ];
-    expect(await readAll()).toEqual(['invalid', undefined, []]);
+    const nothing = ['invalid', 'invalid', undefined, false];
+    expect(await readAll()).toEqual(nothing);
     const kept = await sql`select name from pg_prepared_statements`.execute(one);
-    expect(kept.rows).toHaveLength(3);
+    expect(kept.rows).toHaveLength(4);
     for (const table of ['sessions', 'users', 'tenants', 'tenant_mount_credentials']) {
       await sql`alter table ${sql.table(table)} add column later text`.execute(one);
     }
-    expect(await readAll()).toEqual(['invalid', undefined, []]);
+    expect(await readAll()).toEqual(nothing);
   });
 });

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { adjustableClock } from '../../support/adjustable-clock.ts';
+import { identityClient } from '../../support/identity.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -65,6 +67,40 @@ describe('GET /tenant/mount/info', () => {
       credentials_created_at: issued['created_at'],
     });
   });
+});
+
+it('tells a user and a key of the tenant at once that a bucket key is made, over or ended', async () => {
+  const clock = adjustableClock();
+  const own = await startTestServer({ tenants: ['acme', 'other'], clock });
+  onTestFinished(() => own.close());
+  const client = identityClient(own);
+  await client.addUser('ada', 'member', { acme: 'editor', other: 'editor' });
+  const { access_token: ada } = await client.login('ada', { tenant: 'acme' });
+  const { access_token: abroad } = await client.login('ada', { tenant: 'other' });
+  const newest = async () => {
+    const infos = [ada, own.apiKeyOf('acme')].map((token) =>
+      client.call('GET', '/tenant/mount/info', token),
+    );
+    const [one, two] = await Promise.all(infos);
+    expect(one?.body).toEqual(two?.body);
+    const { has_credentials: has, credentials_created_at: created } = one!.body;
+    expect(has).toBe(created !== null);
+    return created;
+  };
+  const make = async (token: string, json: unknown) => {
+    clock.advance(1000);
+    return (await client.call('POST', CREDENTIALS, token, json)).body;
+  };
+  expect(await newest()).toBeNull();
+  const first = await make(ada, {});
+  expect(await newest()).toBe(first['created_at']);
+  const short = await make(ada, { expires_in: 60 });
+  await make(abroad, {});
+  expect(await newest()).toBe(short['created_at']);
+  clock.advance(61_000);
+  expect(await newest()).toBe(first['created_at']);
+  await client.call('DELETE', `${CREDENTIALS}/${String(first['id'])}`, ada);
+  expect(await newest()).toBeNull();
 });
 
 describe('POST /tenant/mount/credentials', () => {
