@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { ensurePrivateFolder, isErrno } from '../platform/atomic-file.ts';
 import { ServerStartError } from './errors.ts';
 
@@ -13,4 +14,23 @@ export async function useDataFolder(folder: string): Promise<void> {
       { suggestions: ['Choose another one with --data.'], cause },
     );
   }
+}
+
+/** The files of a server's folder. */
+export function filesIn(folder: string): {
+  database: string;
+  lock: string;
+  masterKey: string;
+  storagePort: string;
+  storage: string;
+  deliveryMark: string;
+} {
+  return {
+    database: join(folder, 'server.sqlite'),
+    lock: join(folder, 'server.lock'),
+    masterKey: join(folder, 'server.key'),
+    storagePort: join(folder, 'storage-port'),
+    storage: join(folder, 'storage'),
+    deliveryMark: join(folder, 'delivering'),
+  };
 }

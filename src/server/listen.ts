@@ -5,7 +5,7 @@ import { isErrno } from '../platform/atomic-file.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { buildApp } from './app.ts';
-import { useDataFolder } from './data-folder.ts';
+import { filesIn, useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase, type OpenDatabase } from './db/open-database.ts';
 import type { Database } from './db/sqlite.ts';
@@ -37,7 +37,7 @@ import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import { RequestRate } from './plugins/request-rate.ts';
 import { logOptions } from './plugins/request-log.ts';
-import { filesIn, type ServerSettings } from './settings.ts';
+import type { ServerSettings } from './settings.ts';
 import { openStorage, type StorageHandle } from './storage/open-storage.ts';
 import type { StorageProvider } from './storage/provider.ts';
 

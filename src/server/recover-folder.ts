@@ -3,12 +3,12 @@ import { adminTokenFile } from '../api/contract/local-server.ts';
 import type { Clock } from '../platform/clock.ts';
 import { acquireLock } from '../platform/lock.ts';
 import { LockHeldError } from '../platform/lock-held-error.ts';
-import { useDataFolder } from './data-folder.ts';
+import { filesIn, useDataFolder } from './data-folder.ts';
 import { migrate } from './db/migrate.ts';
 import { openDatabase } from './db/open-database.ts';
 import { replaceLostToken, type ReplacedToken } from './domain/lost-token.ts';
 import { ServerStartError } from './errors.ts';
-import { filesIn, type ServerSettings } from './settings.ts';
+import type { ServerSettings } from './settings.ts';
 
 /**
  * Makes an admin token where the server's data is, whether a server runs there or not: the token is

@@ -4,7 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { isErrno, syncFolder } from '../../platform/atomic-file.ts';
 import { ServerStartError } from '../errors.ts';
-import { filesIn, type ServerSettings } from '../settings.ts';
+import { filesIn } from '../data-folder.ts';
+import type { ServerSettings } from '../settings.ts';
 
 export interface BackupResult {
   folder: string;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { acquireLock } from '../../platform/lock.ts';
-import { useDataFolder } from '../data-folder.ts';
-import { filesIn, type ServerSettings } from '../settings.ts';
+import { filesIn, useDataFolder } from '../data-folder.ts';
+import type { ServerSettings } from '../settings.ts';
 import { migrate } from './migrate.ts';
 import { openDatabase } from './open-database.ts';
 

@@ -1,4 +1,5 @@
-import { filesIn, type ServerSettings } from '../settings.ts';
+import { filesIn } from '../data-folder.ts';
+import type { ServerSettings } from '../settings.ts';
 import { openSqlite, type Database } from './sqlite.ts';
 import type { Postgres } from './postgres.ts';
 

@@ -3,7 +3,8 @@ import { startObjectStore, StoreStartError, type ObjectStore } from '../../objec
 import type { Clock } from '../../platform/clock.ts';
 import { embeddedStorageKey } from '../domain/master-key.ts';
 import { ServerStartError } from '../errors.ts';
-import { filesIn, type EmbeddedStorage, type ServerSettings } from '../settings.ts';
+import { filesIn } from '../data-folder.ts';
+import type { EmbeddedStorage, ServerSettings } from '../settings.ts';
 import type { StorageProvider } from './provider.ts';
 import { TigrisStorage } from './tigris-storage.ts';
 

@@ -13,7 +13,7 @@ const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8
 /** Every variable that the server reads, and whether it is a secret, by the text of its settings. */
 async function settings(): Promise<Map<string, { secret: boolean }>> {
   const text = await read('src/server/settings.ts');
-  const plain = /new Set\(\[([^\]]*)\]\)/.exec(text)![1]!;
+  const plain = /new Set\(\[([^\]]*)\]\)/.exec(await read('src/server/variables.ts'))![1]!;
   const calls = text.matchAll(/read\.(text|port|number|flag|url|secret)\(\s*'([A-Z0-9_]+)'/g);
   const found = new Map<string, { secret: boolean }>();
   for (const [, kind, name] of calls) {
