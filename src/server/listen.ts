@@ -1,40 +1,27 @@
-import { hkdfSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { adminTokenFile } from '../api/contract/local-server.ts';
-import { isErrno } from '../platform/atomic-file.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
-import { acquireLock } from '../platform/lock.ts';
 import { buildApp } from './app.ts';
-import { filesIn, useDataFolder } from './data-folder.ts';
-import { migrate } from './db/migrate.ts';
-import { openDatabase, type OpenDatabase } from './db/open-database.ts';
-import type { Database } from './db/sqlite.ts';
+import { bind } from './bind.ts';
+import { filesIn } from './data-folder.ts';
 import { AccessTokens } from './domain/access-tokens.ts';
-import { AuditTrail } from './domain/audit-trail.ts';
-import { seedTenants } from './domain/bootstrap-tenants.ts';
-import { bootstrap, seedOwner, type BootstrapResult } from './domain/bootstrap.ts';
 import { Intents } from './domain/intents.ts';
-import { loadMasterKey } from './domain/master-key.ts';
 import type { DeletionReport, UnfinishedReport } from './domain/recovery.ts';
-import type { TenantDeps } from './domain/tenants.ts';
-import { loadSigningKeys, type SigningKeys } from './domain/signing-keys.ts';
 import { TenantAccess } from './domain/tenant-access.ts';
 import { Purges } from './domain/tenant-purge.ts';
-import { ServerStartError } from './errors.ts';
 import type { WebhookFor } from './events/bucket-notifications.ts';
 import { announceLostEvents, DeliveryMark } from './events/lost-events.ts';
 import { openEvents } from './events/open-events.ts';
 import { webhookToken } from './events/webhook.ts';
-import { Floods } from './identity/floods.ts';
+import { seedAccounts, seedFirstTenants } from './first-start.ts';
 import { ProviderKeys } from './identity/issuers/provider.ts';
-import { Passwords } from './identity/passwords.ts';
-import { RateLimits } from './identity/rate-limits.ts';
 import { keepIdentity } from './identity/upkeep.ts';
 import type { JobReport } from './jobs/job.ts';
 import { JobRunner } from './jobs/runner.ts';
 import { serverJobs } from './jobs/server-jobs.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics.ts';
+import { openIdentity, openState } from './open-state.ts';
 import { RequestRate } from './plugins/request-rate.ts';
 import { logOptions } from './plugins/request-log.ts';
 import type { ServerSettings } from './settings.ts';
@@ -158,22 +145,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   opened.defer(() => app.close());
   // What was written until now is still told, as long as we listen.
   opened.defer(() => objectStore?.delivered());
-  const seeded = await bootstrap({
-    db,
-    clock,
-    seedToken: settings.seedToken,
-    tokenFile: adminTokenFile(settings.dataFolder),
-  });
-  logBootstrap(app, seeded);
-  const first = await seedOwner({ ...identity, db, clock }, settings.seedOwner);
-  if (first === 'ignored')
-    app.log.warn('CLOUD_SERVER_ADMIN_USERNAME is ignored: see the audit trail');
-  if (first === 'seeded') app.log.info('the first owner was made');
+  const tokenFile = await seedAccounts(app, { ...identity, db, clock }, settings);
   await jobs.register();
   opened.defer(() => jobs.stop());
   for (const name of LEFT_BY_A_CRASH) await jobs.runAgain(name, false).catch(() => undefined);
   if (objectStore !== undefined) await mark.begin(() => announceLostEvents(db, bus));
-  listening.address = await listen(app, settings);
+  listening.address = await bind(app, settings);
   listening.url = settings.publicUrl ?? listening.address;
   // The buckets of tenants are told where we listen.
   await seedFirstTenants(
@@ -193,7 +170,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     url: listening.url,
     storageUrl: provider.endpointUrl,
     dataFolder: settings.dataFolder,
-    adminTokenFile: seeded.tokenFile,
+    adminTokenFile: tokenFile,
     objectStore,
     recover: async () => {
       const cleaned = (await jobs.runAgain('unfinished')) as JobCounts<UnfinishedReport>;
@@ -211,64 +188,6 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
 }
 
-/** What the identity of people needs beside the tables; the keys come from the one of the server. */
-function openIdentity(db: Database, clock: Clock, masterKey: Buffer) {
-  const derive = (purpose: string): Buffer =>
-    Buffer.from(hkdfSync('sha256', masterKey, '', purpose, 32));
-  return {
-    passwords: new Passwords(),
-    limits: new RateLimits(db, clock),
-    floods: new Floods(db, clock),
-    trail: new AuditTrail(db, derive('cloud audit seal')),
-    userCodeKey: derive('cloud user codes'),
-    pageKey: derive('cloud device page'),
-  };
-}
-
-interface State extends Pick<OpenDatabase, 'db' | 'postgres'> {
-  masterKey: Buffer;
-  keys: SigningKeys;
-}
-
-async function openState(
-  settings: ServerSettings,
-  clock: Clock,
-  opened: AsyncDisposableStack,
-): Promise<State> {
-  const files = filesIn(settings.dataFolder);
-  await useDataFolder(settings.dataFolder);
-  const lock = await acquireLock(files.lock, { command: 'cloud server start', clock });
-  opened.defer(() => lock.release());
-  const { db, postgres } = await openDatabase(settings);
-  opened.defer(() => db.destroy());
-  await migrate(db, clock);
-  const masterKey = await loadMasterKey(db, files.masterKey, settings.masterKey);
-  return { db, postgres, masterKey, keys: await loadSigningKeys(db, clock, masterKey) };
-}
-
-async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<string> {
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    if (isErrno(cause, 'EADDRINUSE')) {
-      throw new ServerStartError('port-taken', `Port ${port} is in use by another program.`, {
-        suggestions: ['Choose another one: --port 8800'],
-        cause,
-      });
-    }
-    if (isErrno(cause, 'EADDRNOTAVAIL', 'ENOTFOUND', 'EACCES')) {
-      throw new ServerStartError('address-not-available', `Cannot listen on ${host}:${port}.`, {
-        cause,
-      });
-    }
-    throw cause;
-  }
-  const bound = app.server.address();
-  const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${actual}`;
-}
-
 /** Our own storage is set at once; another one may take its time, or be out of reach. */
 async function watchBuckets(
   app: FastifyInstance,
@@ -280,29 +199,4 @@ async function watchBuckets(
   }
   const setting = jobs.runAgain('notifications', false).catch(() => undefined);
   if (settings.storage.kind === 'embedded') await setting;
-}
-
-async function seedFirstTenants(
-  app: FastifyInstance,
-  deps: TenantDeps,
-  slugs: readonly string[],
-): Promise<void> {
-  try {
-    const outcome = await seedTenants(deps, slugs);
-    if (outcome === 'ignored') {
-      app.log.warn('CLOUD_SERVER_ALLOWED_TENANTS is ignored: tenants are administered by now');
-    }
-    if (outcome === 'seeded') app.log.info('the first tenants were added');
-  } catch (err) {
-    // The next start goes on with it.
-    app.log.error({ err }, 'not all of CLOUD_SERVER_ALLOWED_TENANTS could be added');
-  }
-}
-
-function logBootstrap(app: FastifyInstance, { outcome, reason, tokenFile }: BootstrapResult): void {
-  if (outcome === 'ignored') {
-    app.log.warn({ reason }, 'CLOUD_SERVER_TOKEN is ignored: it only seeds the first admin token');
-  } else if (outcome !== 'unchanged') {
-    app.log.info({ outcome, tokenFile }, 'the first admin token is in force');
-  }
 }
