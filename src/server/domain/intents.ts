@@ -104,8 +104,9 @@ export class Intents {
     return rows.filter((row) => !this.#running.has(row.id));
   }
 
-  /** @returns false: it is gone, or another process works on it */
+  /** @returns false: it is gone, or a request or another process works on it */
   async take(id: string): Promise<boolean> {
+    if (this.#running.has(id)) return false;
     return this.#db.transaction().execute(async (transaction) => {
       const row = await this.#abandoned(transaction)
         .select('id')

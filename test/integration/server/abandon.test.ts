@@ -96,6 +96,29 @@ describe('a purge that the storage refuses for ever', () => {
     expect(await abandonedOf(server)).toEqual([]);
   });
 
+  it('is not given up while a key is being issued, which is then taken back', async () => {
+    const { server, admin, tenant } = await start();
+    const held = Promise.withResolvers<undefined>();
+    const goOn = Promise.withResolvers<undefined>();
+    trouble = async (method, when) => {
+      if (method !== 'attachPolicy' || when === 'before') return;
+      held.resolve(undefined);
+      await goOn.promise;
+    };
+    const issuing = tenant.createMountCredential({}).catch((error: unknown) => error);
+    await held.promise;
+    expect(await admin.purgeTenant('acme', 'acme')).toMatchObject({
+      ...{ status: 'purging', problem: 'A key is just being issued.' },
+    });
+    await expect(admin.abandonDeletion('acme', 'acme')).rejects.toMatchObject({
+      ...{ code: 'purge-running', details: { status: 409 } },
+    });
+    goOn.resolve(undefined);
+    expect(await issuing).toMatchObject({ details: { status: 403 } });
+    expect(await (await storageInside(server)).listAccessKeys()).toEqual([]);
+    expect(await admin.purgeTenant('acme', 'acme')).toMatchObject({ status: 'purged' });
+  });
+
   it('is nothing for who may not purge', async () => {
     const { server, admin } = await start();
     const { token } = await admin.createAdminToken({
