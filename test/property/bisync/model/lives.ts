@@ -61,6 +61,12 @@ export const LIVES: readonly Life[] = [
     write(0),
   ),
   life(
+    'a kill after a write has arrived, and an edit of the same file',
+    ...[...known, write(0)],
+    sync({ kill: { type: 'request', method: 'PUT', nth: 0, when: 'after' } }),
+    write(0),
+  ),
+  life(
     'a kill before a write arrives, and another device that writes',
     ...[...known, write(0)],
     sync({
@@ -154,7 +160,8 @@ export const LIVES: readonly Life[] = [
   life(
     'an edit that keeps its size, after a full sync has read the file',
     ...[...known, write(0, B)],
-    // rclone lists once more after it has found a change, and has read all files by then.
+    // rclone lists once more after it has found a change, and has read all files by then; not always,
+    // for it may be ended before: then this life sees nothing.
     sync({
       full: true,
       races: [

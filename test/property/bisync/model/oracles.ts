@@ -20,8 +20,10 @@ export async function watchQuietSync(
       .map(([path]) => [path, device.inode(path)]),
   );
   const written: string[] = [];
-  const stop = world.store.requests.listen(({ operation, key }) => {
-    if (/^(Put|Copy|Delete)Object$/.test(operation) && key !== undefined) written.push(key);
+  const stop = world.store.requests.listen(({ operation, key, status }) => {
+    // What the condition of a write refuses has touched nothing: it is what a stale listing comes to.
+    if (status >= 400 || key === undefined) return;
+    if (/^(Put|Copy|Delete)Object$/.test(operation)) written.push(key);
   });
   return async (result) => {
     stop();
