@@ -1,5 +1,5 @@
+import { takeTurns } from './turns.ts';
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { AuditCheck } from '../../api/contract/audit.ts';
 import { ChainCheck, type ChainLink, type ChainPoint } from '../../api/contract/audit-chain.ts';
@@ -111,6 +111,7 @@ async function isAt(db: Kysely<Schema>, { seq, hash }: ChainPoint): Promise<bool
 
 /** Everything behind the last one that was taken, up to `until`. */
 async function feed(db: Kysely<Schema>, check: ChainCheck, until?: number): Promise<void> {
+  const turn = takeTurns();
   for (;;) {
     const rows: ChainLink[] = await db
       .selectFrom('audit_events')
@@ -122,6 +123,6 @@ async function feed(db: Kysely<Schema>, check: ChainCheck, until?: number): Prom
       .execute();
     for (const row of rows) check.take(row);
     if (rows.length < BATCH) return;
-    await setImmediate();
+    await turn();
   }
 }

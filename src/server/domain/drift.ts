@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { DriftFinding } from '../../api/contract/drift.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -6,6 +5,7 @@ import type { Database } from '../db/sqlite.ts';
 import type { ListedAccessKey, StorageProvider } from '../storage/provider.ts';
 import { policyName } from './leftovers.ts';
 import { mayUseBucket, requireTenant } from './tenant-view.ts';
+import { takeTurns } from './turns.ts';
 
 export interface DriftDeps {
   db: Database;
@@ -138,23 +138,25 @@ function readCredentials(db: Database) {
 async function inBatches<Row extends { id: string }>(
   read: (after: string) => Promise<Row[]>,
 ): Promise<Map<string, Row>> {
+  const turn = takeTurns();
   const rows = new Map<string, Row>();
   for (let last = ''; ;) {
     const batch = await read(last);
     for (const row of batch) rows.set(row.id, row);
     if (batch.length < BATCH) return rows;
     last = batch.at(-1)?.id ?? last;
-    await setImmediate();
+    await turn();
   }
 }
 
 /** Others have their turns in between: there may be half a million of each. */
 async function inTurns<Item>(items: Iterable<Item>, act: (item: Item) => void): Promise<void> {
+  const turn = takeTurns();
   let count = 0;
   for (const item of items) {
     act(item);
     count += 1;
-    if (count % BATCH === 0) await setImmediate();
+    if (count % BATCH === 0) await turn();
   }
 }
 

@@ -1,9 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ExpressionBuilder } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Database } from '../db/sqlite.ts';
 import { recordAudit } from './audit.ts';
+import { takeTurns } from './turns.ts';
 
 interface ExpiryDeps {
   db: Database;
@@ -79,6 +79,7 @@ export async function revokeExpired(
 /** Keys in force that nobody has confirmed or used for a month: their ids, the oldest first. */
 export async function findUnused({ db, clock }: ExpiryDeps): Promise<string[]> {
   const before = new Date(clock.now() - UNUSED_MS).toISOString();
+  const turn = takeTurns();
   let oldest: { id: string; created_at: string }[] = [];
   for (let after = ''; ;) {
     const last = await lastOfBatch(db, after);
@@ -98,8 +99,7 @@ export async function findUnused({ db, clock }: ExpiryDeps): Promise<string[]> {
       .slice(0, REPORTED);
     if (last === undefined) return oldest.map(({ id }) => id);
     after = last;
-    // On SQLite nothing else lets requests in between.
-    await setImmediate();
+    await turn();
   }
 }
 

@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.ts';
 import { prepare } from '../db/prepared.ts';
 import type { Database } from '../db/sqlite.ts';
 import type { StorageProvider } from '../storage/provider.ts';
 import { findTenant, mayUseBucket } from './tenant-view.ts';
+import { takeTurns } from './turns.ts';
 
 interface TenantAccessDeps {
   db: Database;
@@ -82,6 +82,7 @@ export class TenantAccess {
   /** Every tenant with a key that is not as it should be. @returns how many were made good */
   async applyAll(signal?: AbortSignal): Promise<{ tenants: number; failure: unknown }> {
     let tenants = 0;
+    const turn = takeTurns();
     try {
       for (let last: string | undefined = ''; last !== undefined;) {
         signal?.throwIfAborted();
@@ -92,8 +93,7 @@ export class TenantAccess {
           tenants += 1;
         }
         last = batch.at(-1)?.id;
-        // On SQLite nothing else lets requests in between.
-        await setImmediate();
+        await turn();
       }
       return { tenants, failure: undefined };
     } catch (failure) {
