@@ -126,10 +126,15 @@ export class JobRunner {
       if (didSomething(report)) logger.info({ job: job.name, ...report }, 'job');
       return report;
     } catch (err) {
+      if (this.#stopping.signal.aborted) {
+        logger.info({ job: job.name }, 'a job stopped with the server, and is due again');
+        // Here and below: if even this cannot be written, the lease runs out.
+        await this.#leases.giveBack(job.name).catch(() => undefined);
+        throw err;
+      }
       onRun?.(job.name, 'failed', performance.now() - began);
       logger.error({ err, job: job.name }, 'a job failed');
       const error = err instanceof Error ? err.message : String(err);
-      // If even this cannot be written, the lease runs out.
       await this.#leases.finish(job, { error }).catch(() => undefined);
       throw err;
     } finally {

@@ -151,3 +151,25 @@ it('that fails is written down, and due again', async () => {
     { outcome: 'done', error: null, failures: 0, runs: 2, report: { fixed: 1 } },
   ]);
 });
+
+it('that a stop cut short is no failure, and due at once', async () => {
+  const entered = Promise.withResolvers<undefined>();
+  const stopped = await runner([
+    job('long', async ({ signal }) => {
+      entered.resolve(undefined);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new Error('Not all was done.', { cause: signal.reason });
+    }),
+  ]);
+  const running = stopped.runDue();
+  await entered.promise;
+  await stopped.stop();
+  await running;
+  expect(await stopped.list()).toMatchObject([
+    { state: 'waiting', outcome: null, error: null, failures: 0, runs: 0 },
+  ]);
+  let done = 0;
+  const next = await runner([job('long', () => Promise.resolve({ done: (done += 1) }))]);
+  await next.runDue();
+  expect(done).toBe(1);
+});
