@@ -113,7 +113,8 @@ export async function steadyLoad(
       due.push(began + (sent * 1000) / perSecond);
     }
     while (due.length > 0 && idle.length > 0) {
-      const work = serve(idle.pop()!, due.shift()!);
+      // In turn: one that is never used is closed by the server after a while, rightly.
+      const work = serve(idle.shift()!, due.shift()!);
       running.add(work);
       void work.then(() => running.delete(work));
     }
